@@ -1,0 +1,55 @@
+"""All settings of annuaire, one frozen object, read once at the composition roots.
+
+Each setting is described, with the consequence of changing it, in `.env.example`; a test keeps the two in step.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "ANNUAIRE_"
+
+
+class UnknownSetting(ValueError):
+    """An environment variable with our prefix that names no setting: most often a typing error."""
+
+
+class Settings(BaseSettings):
+    """The configuration of one process. Frozen: whoever needs another value builds another object."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore")
+
+    # A libpq or SQLAlchemy URL; without host it means the unix socket (`postgresql:///annuaire?host=/run/…`).
+    database_url: str = "postgresql:///annuaire"
+    database_pool: int = 8
+    statement_timeout_ms: int = 5_000
+
+    # Secret of the HMAC under which API keys are stored: whoever changes it makes every key unknown.
+    key_pepper: SecretStr = SecretStr("")
+    anonymous_access: bool = True
+
+    ldap_uri: str = "ldapi:///run/annuaire/ldapi"
+    ldap_suffix: str = "dc=mssante,dc=fr"
+    ldap_batch: int = 200
+    ldap_enabled: bool = True
+
+    import_shrink_limit: float = 0.05
+    import_reject_limit: float = 0.001
+
+    pg_bin: Path | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    drain_lock_ms: int = 100
+    publish_wide: int = 1_000
+    feed_retention_days: int = 30
+
+    @model_validator(mode="after")
+    def _no_unknown_variable(self) -> Self:
+        """pydantic-settings does not see unknown variables of the environment; a misspelt one must not pass for set."""
+        known = {PREFIX + name.upper() for name in type(self).model_fields}
+        unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+        if unknown:
+            raise UnknownSetting(f"unknown setting {', '.join(unknown)}: correct the name or remove it (see .env.example)")
+        return self
