@@ -28,7 +28,7 @@ class InvalidIdentifier(ValueError):  # noqa: N818 - exceptions are facts, named
     """A text that cannot be the identifier asked for.
 
     `kind` names the identifier (`rpps`, `finess`, `address`…), `reason` what is wrong (`form`, `zero`, `check`…);
-    `code` joins both for reports and problem documents. The message is one sentence fit for the person who typed the text.
+    `code` joins both for reports and problem documents. The message is one sentence for the person who typed the text.
     """
 
     def __init__(self, kind: str, reason: str, message: str) -> None:

@@ -51,5 +51,7 @@ class Settings(BaseSettings):
         known = {PREFIX + name.upper() for name in type(self).model_fields}
         unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
         if unknown:
-            raise UnknownSetting(f"unknown setting {', '.join(unknown)}: correct the name or remove it (see .env.example)")
+            raise UnknownSetting(
+                f"unknown setting {', '.join(unknown)}: correct the name or remove it (see .env.example)"
+            )
         return self

@@ -1,0 +1,107 @@
+"""PostgreSQL: the declarative base, engines, pools, and the one way to a transaction.
+
+Reads that are hot use the psycopg pool with prepared statements; single-row writes use a SQLAlchemy session that is
+committed at the edge, before the response leaves (`Transaction`).
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import migrations as migration_scripts
+import psycopg
+from alembic import command
+from alembic.config import Config
+from fastapi import Depends, Request
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy import Integer, MetaData, Text, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, mapped_column
+
+from app.settings import Settings
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# Keys are compared byte by byte: the order of an index must not depend on a library of the host.
+Key = Annotated[str, mapped_column(Text(collation="C"))]
+OptionalKey = Annotated[str | None, mapped_column(Text(collation="C"))]
+
+
+class Base(DeclarativeBase):
+    """The registry and the publication; every table says its meaning in its docstring."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {str: Text, int: Integer}
+
+
+def libpq_url(database_url: str) -> str:
+    """The same database as libpq, psql and psycopg write it, whatever driver the setting names."""
+    return make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def sqlalchemy_url(database_url: str) -> str:
+    """The same database as SQLAlchemy writes it, with the driver that we ship."""
+    return make_url(database_url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connection[TupleRow]:
+    """A synchronous connection for commands, imports and workers. The caller closes it (`with`)."""
+    return psycopg.connect(
+        libpq_url(settings.database_url), autocommit=autocommit, connect_timeout=10, application_name="annuaire"
+    )
+
+
+def alembic_config(database_url: str) -> Config:
+    """Alembic's configuration for one database, without any ini file."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migration_scripts.__file__ or "").parent))
+    config.attributes["url"] = sqlalchemy_url(database_url)
+    return config
+
+
+def upgrade(database_url: str, revision: str = "head") -> None:
+    """Bring the schema to `revision`. Safe to call again; two callers at once wait for one another."""
+    command.upgrade(alembic_config(database_url), revision)
+
+
+def open_engine(settings: Settings) -> AsyncEngine:
+    """The engine of the API's writes."""
+    return create_async_engine(sqlalchemy_url(settings.database_url), pool_size=settings.database_pool, pool_timeout=5)
+
+
+def read_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
+    """Connections for reads: autocommit (one statement is one snapshot), every statement prepared at first use."""
+
+    async def configure(connection: psycopg.AsyncConnection[Any]) -> None:
+        await connection.set_autocommit(True)
+        connection.prepare_threshold = 0
+
+    return AsyncConnectionPool(
+        libpq_url(settings.database_url),
+        min_size=settings.database_pool,
+        max_size=settings.database_pool,
+        open=False,
+        timeout=5,
+        configure=configure,
+        kwargs={
+            "application_name": "annuaire-api",
+            "options": f"-c statement_timeout={settings.statement_timeout_ms} -c default_transaction_read_only=on",
+        },
+    )
+
+
+async def transaction(request: Request) -> AsyncIterator[AsyncSession]:
+    """One request, one transaction: committed when the route returned, rolled back when it raised."""
+    async with AsyncSession(request.app.state.engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+# Function scope commits before the response leaves: a failed commit is an error, not a 201.
+Transaction = Annotated[AsyncSession, Depends(transaction, scope="function")]

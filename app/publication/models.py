@@ -1,0 +1,161 @@
+"""The publication: current public documents, the log of changes, and everything that is derived with them."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, Computed, Identity, Index, Integer, Text, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, Key, OptionalKey
+
+Instant = TIMESTAMP(timezone=True)
+Words = ARRAY(Text(collation="C"))
+
+
+class Directory(Base):
+    """The one row that numbers the directory: edition (after change N) and epoch (one unbroken history)."""
+
+    __tablename__ = "directory"
+    __table_args__ = (
+        CheckConstraint("singleton", name="singleton"),
+        {"postgresql_with": {"fillfactor": "10"}},
+    )
+
+    singleton: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    edition: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    epoch: Mapped[str]
+
+
+class Publication(Base):
+    """The current public state: one row per resource, ready to serve as bytes.
+
+    `document` = canonical body plus `published_at`, `sequence`, `updated_at`; `fingerprint` = SHA-256 of the body.
+    `slot` (0 to 65 535) is the place of the row in the digest tree.
+    """
+
+    __tablename__ = "publication"
+    __table_args__ = (
+        CheckConstraint("kind IN ('mailbox', 'organization', 'practitioner')", name="kind"),
+        Index("ix_publication_digest", "slot", "kind", "key", postgresql_include=["fingerprint"]),
+    )
+
+    kind: Mapped[Key] = mapped_column(primary_key=True)
+    key: Mapped[Key] = mapped_column(primary_key=True)
+    document: Mapped[str]
+    fingerprint: Mapped[bytes]
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    published_at: Mapped[datetime] = mapped_column(Instant)
+    slot: Mapped[int] = mapped_column(Integer, Computed("digest_slot(kind, key)", persisted=True))
+
+
+class Change(Base):
+    """The append-only log: which resource was put or deleted by which change. It carries no content."""
+
+    __tablename__ = "change"
+    __table_args__ = (CheckConstraint("operation IN ('put', 'delete')", name="operation"),)
+
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    kind: Mapped[Key]
+    key: Mapped[Key]
+    operation: Mapped[str]
+    recorded_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
+
+
+class Pending(Base):
+    """Ids that a writer touched and that are not published yet. Append-only, no unique key: a mark is never lost."""
+
+    __tablename__ = "pending"
+    __table_args__ = (Index(None, "kind", "key"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    kind: Mapped[Key]
+    key: Mapped[Key]
+    run: Mapped[OptionalKey]
+
+
+class Alias(Base):
+    """Every accepted id of a resource besides its key; one alias may fit several structures."""
+
+    __tablename__ = "alias"
+    __table_args__ = (Index(None, "kind", "key"),)
+
+    kind: Mapped[Key] = mapped_column(primary_key=True)
+    alias: Mapped[Key] = mapped_column(primary_key=True)
+    key: Mapped[Key] = mapped_column(primary_key=True)
+
+
+class Withdrawn(Base):
+    """An address that was public and is no more, and may say so. A hidden address never stands here."""
+
+    __tablename__ = "withdrawn"
+
+    address: Mapped[Key] = mapped_column(primary_key=True)
+    since: Mapped[datetime] = mapped_column(Instant)
+    successor: Mapped[OptionalKey]
+    reason: Mapped[str]
+
+
+class PractitionerSearch(Base):
+    """What a search for people compares: one row per published practitioner, names folded by `name_key`."""
+
+    __tablename__ = "practitioner_search"
+    __table_args__ = (
+        Index(None, "family_key", "given_key", "key"),
+        Index(None, "given_key", "key"),
+        *(
+            Index(None, column, postgresql_using="gin")
+            for column in ("professions", "specialties", "departments", "postal_codes", "cities", "organizations")
+        ),
+    )
+
+    key: Mapped[Key] = mapped_column(primary_key=True)
+    family_key: Mapped[Key]
+    given_key: Mapped[Key]
+    professions: Mapped[list[str]] = mapped_column(Words)
+    specialties: Mapped[list[str]] = mapped_column(Words)
+    departments: Mapped[list[str]] = mapped_column(Words)
+    postal_codes: Mapped[list[str]] = mapped_column(Words)
+    cities: Mapped[list[str]] = mapped_column(Words)
+    organizations: Mapped[list[str]] = mapped_column(Words)
+    has_mailbox: Mapped[bool]
+
+
+class OrganizationSearch(Base):
+    """What a search for structures compares: one row per published structure and name (legal, long, trade)."""
+
+    __tablename__ = "organization_search"
+    __table_args__ = (
+        Index(None, "name_key", "key"),
+        Index(None, "key"),
+        *(
+            Index(None, column, "name_key", "key")
+            for column in ("city_key", "postal_code", "department", "type", "parent")
+        ),
+    )
+
+    name_key: Mapped[Key] = mapped_column(primary_key=True)
+    key: Mapped[Key] = mapped_column(primary_key=True)
+    main: Mapped[bool]
+    city_key: Mapped[OptionalKey]
+    postal_code: Mapped[OptionalKey]
+    department: Mapped[OptionalKey]
+    type: Mapped[OptionalKey]
+    parent: Mapped[OptionalKey]
+
+
+class MailboxSearch(Base):
+    """What a list of mailboxes filters by: one row per published mailbox."""
+
+    __tablename__ = "mailbox_search"
+    __table_args__ = (
+        Index(None, "domain", "key"),
+        Index(None, "type", "key"),
+        Index(None, "practitioners", postgresql_using="gin"),
+        Index(None, "organizations", postgresql_using="gin"),
+    )
+
+    key: Mapped[Key] = mapped_column(primary_key=True)
+    domain: Mapped[Key]
+    type: Mapped[str]
+    practitioners: Mapped[list[str]] = mapped_column(Words)
+    organizations: Mapped[list[str]] = mapped_column(Words)

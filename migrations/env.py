@@ -1,0 +1,36 @@
+"""Alembic's environment: one online migration under an advisory lock, against the URL that the caller gives."""
+
+import importlib
+
+from alembic import context
+from sqlalchemy import create_engine, text
+
+from app.db import Base, sqlalchemy_url
+from app.settings import Settings
+
+MODELS = ("access", "imports", "mailboxes", "organizations", "practitioners", "publication", "terminology", "trust")
+# 5 is the number of migrations among annuaire's advisory locks: two processes that start at once upgrade one after the other.
+MIGRATION_LOCK = 5
+
+for package in MODELS:
+    importlib.import_module(f"app.{package}.models")
+
+
+def run() -> None:
+    """Run the migrations in one transaction."""
+    url = context.config.attributes.get("url") or sqlalchemy_url(Settings().database_url)
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        context.configure(
+            connection=connection,
+            target_metadata=Base.metadata,
+            compare_type=True,
+            compare_server_default=True,
+        )
+        with context.begin_transaction():
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+            context.run_migrations()
+    engine.dispose()
+
+
+run()

@@ -1,0 +1,208 @@
+-- publish(): the only place that decides what the world may see, numbers it, and writes it; drain(): the same for marks left by writers.
+
+CREATE FUNCTION publish(kinds text[], keys text[], wide integer DEFAULT 1000) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+  asked_kinds text[] := kinds;
+  asked_keys text[] := keys;
+  deferred_kinds text[] := '{}';
+  deferred_keys text[] := '{}';
+  result bigint;
+BEGIN
+  -- Everything below is computed by later statements, each with its own snapshot (READ COMMITTED), so it sees all that was
+  -- committed before the lock was granted. 4 is the number of the publication among annuaire's advisory locks.
+  PERFORM pg_advisory_xact_lock(4);
+
+  -- One change of a structure, domain, code, … may touch half the directory: then its dependents wait in pending, unless it
+  -- takes something out of sight, which is always done wholly and at once.
+  IF kinds && ARRAY['code', 'domain', 'operator', 'organization', 'source'] THEN
+    SELECT coalesce(array_agg(w.kind), '{}'), coalesce(array_agg(w.key), '{}') INTO deferred_kinds, deferred_keys
+    FROM (SELECT DISTINCT a.kind, a.key FROM unnest(kinds, keys) AS a (kind, key)) w
+    WHERE w.kind IN ('code', 'domain', 'operator', 'organization', 'source')
+      AND (SELECT count(*) FROM (SELECT FROM dependent d WHERE d.kind = w.kind AND d.key = w.key LIMIT wide + 1) few) > wide
+      AND NOT (w.kind = 'domain' AND NOT EXISTS (SELECT FROM domain d WHERE d.name = w.key))
+      AND NOT (w.kind = 'organization' AND NOT EXISTS (SELECT FROM organization_record r WHERE r.organization = w.key));
+    INSERT INTO pending (kind, key)
+    SELECT d.to_kind, d.to_key
+    FROM unnest(deferred_kinds, deferred_keys) AS w (kind, key)
+    CROSS JOIN LATERAL (SELECT DISTINCT x.to_kind, x.to_key FROM dependent x WHERE x.kind = w.kind AND x.key = w.key) d;
+  END IF;
+
+  WITH asked AS MATERIALIZED (
+    SELECT DISTINCT a.kind, a.key FROM unnest(asked_kinds, asked_keys) AS a (kind, key)
+  ),
+  touched AS MATERIALIZED (
+    SELECT a.kind, a.key FROM asked a WHERE a.kind IN ('mailbox', 'organization', 'practitioner')
+    UNION
+    SELECT d.to_kind, d.to_key
+    FROM (SELECT a.kind, a.key FROM asked a EXCEPT SELECT * FROM unnest(deferred_kinds, deferred_keys)) a
+    CROSS JOIN LATERAL (SELECT x.to_kind, x.to_key FROM dependent x WHERE x.kind = a.kind AND x.key = a.key OFFSET 0) d
+    -- A resource that was never published and still waits in pending is published from there: nothing of it can be stale yet.
+    WHERE EXISTS (SELECT FROM publication p WHERE p.kind = d.to_kind AND p.key = d.to_key)
+       OR NOT EXISTS (SELECT FROM pending w WHERE w.kind = d.to_kind AND w.key = d.to_key)
+  ),
+  mailboxes AS MATERIALIZED (
+    SELECT m.* FROM touched t
+    CROSS JOIN LATERAL (SELECT * FROM published_mailbox x WHERE x.key = t.key OFFSET 0) m WHERE t.kind = 'mailbox'
+  ),
+  organizations AS MATERIALIZED (
+    SELECT o.* FROM touched t
+    CROSS JOIN LATERAL (SELECT * FROM published_organization x WHERE x.key = t.key OFFSET 0) o WHERE t.kind = 'organization'
+  ),
+  practitioners AS MATERIALIZED (
+    SELECT p.* FROM touched t
+    CROSS JOIN LATERAL (SELECT * FROM published_practitioner x WHERE x.key = t.key OFFSET 0) p WHERE t.kind = 'practitioner'
+  ),
+  fresh AS (
+    SELECT 'mailbox' AS kind, key, body, sha256(convert_to(body, 'UTF8')) AS fingerprint FROM mailboxes
+    UNION ALL
+    SELECT 'organization', key, body, sha256(convert_to(body, 'UTF8')) FROM organizations
+    UNION ALL
+    SELECT 'practitioner', key, body, sha256(convert_to(body, 'UTF8')) FROM practitioners
+  ),
+  differing AS MATERIALIZED (
+    SELECT t.kind, t.key, f.body, f.fingerprint, p.published_at,
+           CASE WHEN f.key IS NULL THEN 'delete' ELSE 'put' END AS operation,
+           row_number() OVER (ORDER BY t.kind COLLATE "C", t.key COLLATE "C") AS position
+    FROM touched t
+    LEFT JOIN fresh f ON f.kind = t.kind AND f.key = t.key
+    LEFT JOIN publication p ON p.kind = t.kind AND p.key = t.key
+    WHERE f.fingerprint IS DISTINCT FROM p.fingerprint
+  ),
+  counted AS (
+    UPDATE directory SET edition = edition + (SELECT count(*) FROM differing)
+    WHERE EXISTS (SELECT FROM differing)
+    RETURNING edition, edition - (SELECT count(*) FROM differing) AS before
+  ),
+  numbered AS MATERIALIZED (
+    SELECT d.*, c.before + d.position AS sequence FROM differing d, counted c
+  ),
+  logged AS (
+    INSERT INTO change (sequence, kind, key, operation)
+    SELECT n.sequence, n.kind, n.key, n.operation FROM numbered n ORDER BY n.sequence
+  ),
+  removed AS (
+    DELETE FROM publication p USING numbered n WHERE n.operation = 'delete' AND p.kind = n.kind AND p.key = n.key
+  ),
+  written AS (
+    INSERT INTO publication AS p (kind, key, document, fingerprint, sequence, published_at)
+    SELECT n.kind, n.key,
+      left(n.body, -1) || ',"published_at":"' || utc_text(coalesce(n.published_at, now()))
+        || '","sequence":' || n.sequence || ',"updated_at":"' || utc_text(now()) || '"}',
+      n.fingerprint, n.sequence, coalesce(n.published_at, now())
+    FROM numbered n WHERE n.operation = 'put'
+    ON CONFLICT (kind, key) DO UPDATE
+      SET document = excluded.document, fingerprint = excluded.fingerprint, sequence = excluded.sequence
+  ),
+  -- Aliases and search rows live and die with their document, in this same statement.
+  named AS MATERIALIZED (
+    SELECT 'practitioner' AS kind, p.rpps AS alias, p.key FROM practitioners p JOIN numbered n ON n.kind = 'practitioner' AND n.key = p.key
+    WHERE p.rpps IS NOT NULL
+    UNION
+    SELECT 'organization', a.alias, o.key FROM organizations o JOIN numbered n ON n.kind = 'organization' AND n.key = o.key
+    CROSS JOIN LATERAL unnest(o.aliases) AS a (alias)
+  ),
+  unaliased AS (
+    DELETE FROM alias a USING numbered n
+    WHERE a.kind = n.kind AND a.key = n.key
+      AND NOT EXISTS (SELECT FROM named x WHERE x.kind = a.kind AND x.alias = a.alias AND x.key = a.key)
+  ),
+  aliased AS (
+    INSERT INTO alias (kind, alias, key) SELECT x.kind, x.alias, x.key FROM named x ON CONFLICT DO NOTHING
+  ),
+  mailbox_rows AS (
+    INSERT INTO mailbox_search AS s (key, domain, type, practitioners, organizations)
+    SELECT m.key, m.domain, m.type, m.practitioner_keys, m.organization_keys
+    FROM mailboxes m JOIN numbered n ON n.kind = 'mailbox' AND n.key = m.key
+    ON CONFLICT (key) DO UPDATE
+      SET type = excluded.type, practitioners = excluded.practitioners, organizations = excluded.organizations
+      WHERE (s.type, s.practitioners, s.organizations) IS DISTINCT FROM (excluded.type, excluded.practitioners, excluded.organizations)
+  ),
+  mailbox_rows_gone AS (
+    DELETE FROM mailbox_search s USING numbered n WHERE n.kind = 'mailbox' AND n.operation = 'delete' AND s.key = n.key
+  ),
+  practitioner_rows AS (
+    INSERT INTO practitioner_search AS s
+      (key, family_key, given_key, professions, specialties, departments, postal_codes, cities, organizations, has_mailbox)
+    SELECT p.key, name_key(p.family), coalesce(name_key(p.given), ''), p.professions, p.specialties, p.departments,
+           p.postal_codes, p.cities, p.organizations, p.has_mailbox
+    FROM practitioners p JOIN numbered n ON n.kind = 'practitioner' AND n.key = p.key
+    ON CONFLICT (key) DO UPDATE
+      SET family_key = excluded.family_key, given_key = excluded.given_key, professions = excluded.professions,
+          specialties = excluded.specialties, departments = excluded.departments, postal_codes = excluded.postal_codes,
+          cities = excluded.cities, organizations = excluded.organizations, has_mailbox = excluded.has_mailbox
+      WHERE (s.family_key, s.given_key, s.professions, s.specialties, s.departments, s.postal_codes, s.cities, s.organizations, s.has_mailbox)
+        IS DISTINCT FROM (excluded.family_key, excluded.given_key, excluded.professions, excluded.specialties, excluded.departments,
+                          excluded.postal_codes, excluded.cities, excluded.organizations, excluded.has_mailbox)
+  ),
+  practitioner_rows_gone AS (
+    DELETE FROM practitioner_search s USING numbered n WHERE n.kind = 'practitioner' AND n.operation = 'delete' AND s.key = n.key
+  ),
+  organization_names AS MATERIALIZED (
+    SELECT DISTINCT ON (o.key, v.name_key) o.key, v.name_key, v.main, name_key(o.city) AS city_key, o.postal_code, o.department, o.type, o.parent
+    FROM organizations o JOIN numbered n ON n.kind = 'organization' AND n.key = o.key
+    CROSS JOIN LATERAL (
+      SELECT name_key(coalesce(o.name, o.long_name, o.trade_name, '')) AS name_key, true AS main
+      UNION ALL SELECT name_key(o.long_name), false WHERE o.long_name IS NOT NULL
+      UNION ALL SELECT name_key(o.trade_name), false WHERE o.trade_name IS NOT NULL) v
+    ORDER BY o.key, v.name_key, v.main DESC
+  ),
+  organization_rows AS (
+    INSERT INTO organization_search (name_key, key, main, city_key, postal_code, department, type, parent)
+    SELECT x.name_key, x.key, x.main, x.city_key, x.postal_code, x.department, x.type, x.parent FROM organization_names x
+    ON CONFLICT (name_key, key) DO UPDATE
+      SET main = excluded.main, city_key = excluded.city_key, postal_code = excluded.postal_code,
+          department = excluded.department, type = excluded.type, parent = excluded.parent
+  ),
+  organization_rows_gone AS (
+    DELETE FROM organization_search s USING numbered n
+    WHERE n.kind = 'organization' AND s.key = n.key
+      AND NOT EXISTS (SELECT FROM organization_names x WHERE x.key = s.key AND x.name_key = s.name_key)
+  ),
+  withdrawals AS (
+    INSERT INTO withdrawn (address, since, successor, reason)
+    SELECT n.key, now(), m.successor,
+      CASE WHEN m.address IS NULL OR m.state = 'withdrawn' THEN 'withdrawn'
+           WHEN NOT EXISTS (SELECT FROM domain d WHERE d.name = m.domain) THEN 'domain_unlisted'
+           ELSE 'holder_inactive' END
+    FROM numbered n LEFT JOIN mailbox m ON m.address = n.key
+    WHERE n.kind = 'mailbox' AND n.operation = 'delete' AND NOT coalesce(m.unlisted OR m.state = 'suspended', false)
+    ON CONFLICT (address) DO UPDATE SET since = excluded.since, successor = excluded.successor, reason = excluded.reason
+  ),
+  forgotten AS (
+    -- Public again, or hidden now: a hidden address must answer like one that never was.
+    DELETE FROM withdrawn w USING touched t
+    WHERE t.kind = 'mailbox' AND w.address = t.key
+      AND (EXISTS (SELECT FROM mailboxes m WHERE m.key = t.key)
+           OR EXISTS (SELECT FROM mailbox m WHERE m.address = t.key AND (m.unlisted OR m.state = 'suspended')))
+  )
+  SELECT c.edition INTO result FROM counted c;
+
+  IF result IS NOT NULL THEN
+    PERFORM pg_notify('annuaire_change', result::text);
+    RETURN result;
+  END IF;
+  RETURN (SELECT d.edition FROM directory d);
+END $$;
+COMMENT ON FUNCTION publish IS 'Publish these ids and their dependents: lock, recompute, compare, number, write, log. Returns the edition.';
+
+CREATE FUNCTION drain(portion integer, wide integer DEFAULT 1000, OUT taken integer, OUT edition bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+  ids bigint[];
+  kinds text[];
+  keys text[];
+BEGIN
+  PERFORM pg_advisory_xact_lock(4);
+  SELECT array_agg(p.id), array_agg(p.kind), array_agg(p.key) INTO ids, kinds, keys
+  FROM (SELECT * FROM pending w ORDER BY w.id LIMIT portion) p;
+  taken := coalesce(cardinality(ids), 0);
+  IF taken > 0 THEN
+    edition := publish(kinds, keys, wide);
+    -- Exactly the rows that were read: a mark that came meanwhile stays.
+    DELETE FROM pending p WHERE p.id = ANY (ids);
+  ELSE
+    edition := (SELECT d.edition FROM directory d);
+  END IF;
+END $$;
+COMMENT ON FUNCTION drain IS 'Publish the oldest marks of pending, at most portion of them, and remove exactly those.';
