@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-import migrations as migration_scripts
 import psycopg
 from alembic import command
 from alembic.config import Config
@@ -19,6 +18,7 @@ from sqlalchemy import Integer, MetaData, Text, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
+import migrations as migration_scripts
 from app.settings import Settings
 
 NAMING = {

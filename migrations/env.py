@@ -9,7 +9,7 @@ from app.db import Base, sqlalchemy_url
 from app.settings import Settings
 
 MODELS = ("access", "imports", "mailboxes", "organizations", "practitioners", "publication", "terminology", "trust")
-# 5 is the number of migrations among annuaire's advisory locks: two processes that start at once upgrade one after the other.
+# 5 is the number of migrations among annuaire's advisory locks: two processes that start at once take turns.
 MIGRATION_LOCK = 5
 
 for package in MODELS:

@@ -47,3 +47,17 @@ class FileLabel(Base):
     code: Mapped[Key] = mapped_column(primary_key=True)
     source: Mapped[Key] = mapped_column(primary_key=True)
     label: Mapped[str]
+
+
+class CodeLabel(Base):
+    """The one label of a code in a value set: derived by trigger from the tables above, never written by hand.
+
+    `coded` = the canonical JSON `{"code", "label"}` as documents show it.
+    """
+
+    __tablename__ = "code_label"
+
+    value_set: Mapped[Key] = mapped_column(primary_key=True)
+    code: Mapped[Key] = mapped_column(primary_key=True)
+    label: Mapped[str]
+    coded: Mapped[str]

@@ -1,19 +1,49 @@
 -- The rule of what the world may see: which mailboxes are visible, and the documents of every kind as canonical JSON.
 -- Keys stand in the order of RFC 8785 (sorted), numbers are integers: the text itself is canonical.
+-- LATERAL with LIMIT or OFFSET 0 forces look-ups by key: publish() keeps its plan from an empty directory to a full one, and
+-- a plan made for empty tables would scan them for every id later.
 
-CREATE VIEW code_label AS
-SELECT b.value_set, c.code, c.label, b.priority FROM code_binding b JOIN code c ON c.system = b.system
-UNION ALL
-SELECT f.value_set, f.code, min(f.label), 1000 FROM file_label f GROUP BY f.value_set, f.code;
-COMMENT ON VIEW code_label IS 'Labels of a code by priority: code systems first, then what a file printed.';
+CREATE FUNCTION refresh_labels() RETURNS trigger
+LANGUAGE plpgsql AS $$ BEGIN
+  WITH wanted AS (
+    SELECT DISTINCT ON (value_set, code) value_set, code, label
+    FROM (SELECT b.value_set, c.code, c.label, b.priority FROM code_binding b JOIN code c ON c.system = b.system
+          UNION ALL
+          SELECT f.value_set, f.code, min(f.label), 1000 FROM file_label f GROUP BY f.value_set, f.code) known
+    ORDER BY value_set, code, priority
+  ),
+  gone AS (
+    DELETE FROM code_label l WHERE NOT EXISTS (SELECT FROM wanted w WHERE w.value_set = l.value_set AND w.code = l.code)
+    RETURNING l.value_set, l.code
+  ),
+  written AS (
+    INSERT INTO code_label AS l (value_set, code, label, coded)
+    SELECT w.value_set, w.code, w.label, '{"code":' || json_text(w.code) || ',"label":' || json_text(w.label) || '}' FROM wanted w
+    ON CONFLICT (value_set, code) DO UPDATE SET label = excluded.label, coded = excluded.coded WHERE l.label <> excluded.label
+    RETURNING l.value_set, l.code
+  )
+  INSERT INTO pending (kind, key)
+  SELECT 'code', value_set || '/' || code FROM gone UNION ALL SELECT 'code', value_set || '/' || code FROM written;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION refresh_labels IS 'Keeps code_label in step with codes, bindings and file labels, and marks every code whose label changed.';
+
+CREATE TRIGGER refresh_labels AFTER INSERT OR UPDATE OR DELETE ON code FOR EACH STATEMENT EXECUTE FUNCTION refresh_labels();
+CREATE TRIGGER refresh_labels AFTER INSERT OR UPDATE OR DELETE ON code_binding FOR EACH STATEMENT EXECUTE FUNCTION refresh_labels();
+CREATE TRIGGER refresh_labels AFTER INSERT OR UPDATE OR DELETE ON file_label FOR EACH STATEMENT EXECUTE FUNCTION refresh_labels();
 
 CREATE FUNCTION coded(value_set text, code text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT CASE WHEN $2 IS NULL OR $2 = '' THEN 'null' ELSE
-    '{"code":' || json_text($2) || ',"label":' || json_text(
-      (SELECT l.label FROM code_label l WHERE l.value_set = $1 AND l.code = $2 ORDER BY l.priority LIMIT 1)) || '}' END
+  SELECT coalesce((SELECT l.coded FROM code_label l WHERE l.value_set = $1 AND l.code = nullif($2, '')),
+                  '{"code":' || to_json(nullif($2, ''))::text || ',"label":null}', 'null')
 $$;
 COMMENT ON FUNCTION coded IS 'Canonical JSON {code, label} of a code of a value set, or null.';
+
+CREATE FUNCTION label(value_set text, code text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+  SELECT coalesce((SELECT to_json(l.label)::text FROM code_label l WHERE l.value_set = $1 AND l.code = $2), 'null')
+$$;
+COMMENT ON FUNCTION label IS 'The label of a code of a value set as a JSON string, or null.';
 
 CREATE VIEW shown_skill AS
 SELECT s.practitioner, s.profession, s.category, s.skill_type, s.skill
@@ -23,12 +53,13 @@ COMMENT ON VIEW shown_skill IS 'Skills from their own file once it was loaded, b
 
 CREATE VIEW visible_attachment AS
 SELECT a.*, m.type, m.domain, m.service, m.description, m.rank, m.dematerialization, m.operator
-FROM mailbox m JOIN mailbox_attachment a ON a.address = m.address
+FROM mailbox_attachment a CROSS JOIN LATERAL (SELECT * FROM mailbox x WHERE x.address = a.address LIMIT 1) m
 WHERE m.state = 'active'
   AND NOT m.unlisted
-  AND (EXISTS (SELECT FROM domain d WHERE d.name = m.domain)
+  -- A scalar subquery, since EXISTS may be planned as a hash of all domains, built anew by every publish().
+  AND ((SELECT true FROM domain d WHERE d.name = m.domain LIMIT 1) IS TRUE
        OR NOT coalesce((SELECT loaded FROM source WHERE name = 'liste_blanche'), false))
-  AND NOT EXISTS (SELECT FROM practitioner p WHERE p.national_id = a.practitioner AND p.register_state = 'closed');
+  AND (SELECT p.register_state FROM practitioner p WHERE p.national_id = a.practitioner LIMIT 1) IS DISTINCT FROM 'closed';
 COMMENT ON VIEW visible_attachment IS 'Holders of the mailboxes that may be seen: active, not on the red list, in a listed domain, holder not struck off.';
 
 CREATE VIEW organization_summary AS
@@ -36,12 +67,12 @@ SELECT o.key AS organization,
   '{"finess":' || json_text(coalesce(organization_finess(o.key), f.finess, p.finess)) || ',"id":' || json_text(o.key)
   || ',"name":' || json_text(coalesce(f.name, p.name)) || ',"siret":' || json_text(coalesce(organization_siret(o.key), f.siret, p.siret))
   || ',"trade_name":' || json_text(coalesce(f.trade_name, p.trade_name)) || '}' AS summary,
-  place(address_lines(w.recipient, w.building, w.number, w.repetition, w.street_type, w.street, w.distribution),
-        w.postal_code, w.city, w.department, w.country) AS place,
+  place(w.recipient, w.building, w.number, w.repetition, w.street_type, w.street, w.distribution,
+                 w.postal_code, w.city, w.department, w.country) AS place,
   w.postal_code, w.city, w.department
 FROM organization o
-LEFT JOIN organization_record f ON f.organization = o.key AND f.source = 'finess'
-LEFT JOIN organization_record p ON p.organization = o.key AND p.source = 'personne_activite'
+LEFT JOIN LATERAL (SELECT * FROM organization_record r WHERE r.organization = o.key AND r.source = 'finess' LIMIT 1) f ON true
+LEFT JOIN LATERAL (SELECT * FROM organization_record r WHERE r.organization = o.key AND r.source = 'personne_activite' LIMIT 1) p ON true
 CROSS JOIN LATERAL (
   -- The whole address from one source: lines of one and a town of another would make a third place.
   SELECT r.* FROM organization_record r
@@ -51,8 +82,7 @@ COMMENT ON VIEW organization_summary IS 'A structure as other documents show it,
 
 CREATE VIEW practitioner_identity AS
 SELECT p.national_id, p.rpps, p.civility, n.profession, n.category, n.title, n.family, n.given,
-  coalesce((SELECT '[' || string_agg('{"code":' || json_text(s.skill) || ',"label":' || json_text(
-        (SELECT l.label FROM code_label l WHERE l.value_set = 'skill' AND l.code = s.skill ORDER BY l.priority LIMIT 1))
+  coalesce((SELECT '[' || string_agg('{"code":' || json_text(s.skill) || ',"label":' || label('skill', s.skill)
         || ',"type":' || json_text(s.skill_type) || '}', ',' ORDER BY s.skill_type, s.skill) || ']'
     FROM shown_skill s WHERE s.practitioner = p.national_id AND s.profession = n.profession AND s.category = n.category), '[]') AS specialties
 FROM practitioner p
@@ -87,16 +117,13 @@ FROM (
       CASE WHEN i.national_id IS NOT NULL THEN
         '{"family":' || json_text(i.family) || ',"given":' || json_text(i.given) || ',"national_id":' || json_text(i.national_id)
         || ',"profession":' || coded('profession', i.profession) || ',"rpps":' || json_text(i.rpps)
-        || ',"specialties":' || i.specialties || ',"title":' || json_text(
-             (SELECT l.label FROM code_label l WHERE l.value_set = 'title' AND l.code = i.title ORDER BY l.priority LIMIT 1)) || '}'
+        || ',"specialties":' || i.specialties || ',"title":' || label('title', i.title) || '}'
       WHEN v.practitioner IS NOT NULL OR v.family IS NOT NULL THEN
         '{"family":' || json_text(v.family) || ',"given":' || json_text(v.given) || ',"national_id":' || json_text(v.practitioner)
         || ',"profession":' || coded('profession', v.profession)
         || ',"rpps":' || json_text(CASE WHEN v.practitioner ~ '^8[0-9]{11}$' THEN substr(v.practitioner, 2) END)
-        || ',"specialties":' || CASE WHEN v.skill IS NULL THEN '[]' ELSE '[{"code":' || json_text(v.skill) || ',"label":' || json_text(
-             (SELECT l.label FROM code_label l WHERE l.value_set = 'skill' AND l.code = v.skill ORDER BY l.priority LIMIT 1)) || ',"type":null}]' END
-        || ',"title":' || json_text(
-             (SELECT l.label FROM code_label l WHERE l.value_set = 'title' AND l.code = v.title ORDER BY l.priority LIMIT 1)) || '}'
+        || ',"specialties":' || CASE WHEN v.skill IS NULL THEN '[]' ELSE '[{"code":' || json_text(v.skill) || ',"label":' || label('skill', v.skill) || ',"type":null}]' END
+        || ',"title":' || label('title', v.title) || '}'
       ELSE 'null' END AS practitioner,
       CASE WHEN o.organization IS NOT NULL THEN o.summary
       WHEN v.organization IS NOT NULL OR v.organization_name IS NOT NULL THEN
@@ -105,11 +132,11 @@ FROM (
         || ',"trade_name":' || json_text(v.trade_name) || '}'
       ELSE 'null' END AS organization,
       CASE WHEN o.place IS NOT NULL AND o.place <> 'null' THEN o.place
-      ELSE place(address_lines(v.recipient, v.building, v.number, v.repetition, v.street_type, v.street, v.distribution),
+      ELSE place(v.recipient, v.building, v.number, v.repetition, v.street_type, v.street, v.distribution,
                  v.postal_code, v.city, v.department, v.country) END AS place
     FROM visible_attachment v
-    LEFT JOIN LATERAL (SELECT * FROM practitioner_identity x WHERE x.national_id = v.practitioner) i ON true
-    LEFT JOIN LATERAL (SELECT * FROM organization_summary x WHERE x.organization = v.organization) o ON true
+    LEFT JOIN LATERAL (SELECT * FROM practitioner_identity x WHERE x.national_id = v.practitioner OFFSET 0) i ON true
+    LEFT JOIN LATERAL (SELECT * FROM organization_summary x WHERE x.organization = v.organization OFFSET 0) o ON true
   ) a
   GROUP BY a.address, a.type, a.domain, a.service, a.description, a.rank, a.dematerialization, a.operator
 ) h;
@@ -132,9 +159,9 @@ SELECT o.key,
     || coalesce(organization_finess(o.key), f.finess, p.finess)
     || coalesce(organization_siret(o.key), f.siret, p.siret), NULL) AS aliases
 FROM organization o
-JOIN organization_summary s ON s.organization = o.key
-LEFT JOIN organization_record f ON f.organization = o.key AND f.source = 'finess'
-LEFT JOIN organization_record p ON p.organization = o.key AND p.source = 'personne_activite'
+CROSS JOIN LATERAL (SELECT * FROM organization_summary x WHERE x.organization = o.key OFFSET 0) s
+LEFT JOIN LATERAL (SELECT * FROM organization_record r WHERE r.organization = o.key AND r.source = 'finess' LIMIT 1) f ON true
+LEFT JOIN LATERAL (SELECT * FROM organization_record r WHERE r.organization = o.key AND r.source = 'personne_activite' LIMIT 1) p ON true
 CROSS JOIN LATERAL (
   SELECT ARRAY(SELECT DISTINCT x FROM unnest(f.national_ids || p.national_ids) x ORDER BY x) AS national_ids,
          ARRAY(SELECT DISTINCT x FROM unnest(f.technical_ids || p.technical_ids) x ORDER BY x) AS technical_ids) n;
@@ -145,8 +172,7 @@ SELECT i.national_id AS key,
   '{"civility":' || coded('civility', i.civility) || ',"family":' || json_text(i.family) || ',"given":' || json_text(i.given)
   || ',"mailboxes":[' || m.mailboxes || '],"national_id":' || json_text(i.national_id)
   || ',"profession":' || coded('profession', i.profession) || ',"roles":[' || r.roles || '],"rpps":' || json_text(i.rpps)
-  || ',"specialties":' || i.specialties || ',"title":' || json_text(
-       (SELECT l.label FROM code_label l WHERE l.value_set = 'title' AND l.code = i.title ORDER BY l.priority LIMIT 1)) || '}' AS body,
+  || ',"specialties":' || i.specialties || ',"title":' || label('title', i.title) || '}' AS body,
   i.rpps, i.family, i.given, r.professions, q.specialties, r.departments, r.postal_codes, r.cities, r.organizations,
   m.mailboxes <> '' AS has_mailbox
 FROM practitioner_identity i
@@ -173,7 +199,7 @@ CROSS JOIN LATERAL (
     coalesce(array_agg(DISTINCT name_key(o.city)) FILTER (WHERE o.city IS NOT NULL), '{}') AS cities,
     coalesce(array_agg(DISTINCT x.organization) FILTER (WHERE x.organization IS NOT NULL), '{}') AS organizations
   FROM practitioner_role x
-  LEFT JOIN LATERAL (SELECT * FROM organization_summary y WHERE y.organization = x.organization) o ON true
+  LEFT JOIN LATERAL (SELECT * FROM organization_summary y WHERE y.organization = x.organization OFFSET 0) o ON true
   WHERE x.practitioner = i.national_id) r
 CROSS JOIN LATERAL (SELECT ARRAY(SELECT DISTINCT s.skill FROM shown_skill s WHERE s.practitioner = i.national_id) AS specialties) q;
 COMMENT ON VIEW published_practitioner IS 'The public document of every person that the register asserts, with the visible mailboxes, preferred first.';
@@ -200,14 +226,18 @@ UNION ALL SELECT 'title', title, NULL, NULL, address FROM mailbox_attachment
 UNION ALL SELECT 'skill', skill, NULL, NULL, address FROM mailbox_attachment;
 COMMENT ON VIEW code_use IS 'Every place where a document shows the label of a code.';
 
-CREATE VIEW dependent AS
+CREATE VIEW near_dependent AS
 SELECT 'practitioner'::text AS kind, a.practitioner AS key, 'mailbox'::text AS to_kind, a.address AS to_key FROM mailbox_attachment a WHERE a.practitioner IS NOT NULL
 UNION ALL
 SELECT 'mailbox', a.address, 'practitioner', a.practitioner FROM mailbox_attachment a WHERE a.practitioner IS NOT NULL
 UNION ALL
 SELECT 'organization', a.organization, 'mailbox', a.address FROM mailbox_attachment a WHERE a.organization IS NOT NULL
 UNION ALL
-SELECT 'organization', r.organization, 'practitioner', r.practitioner FROM practitioner_role r WHERE r.organization IS NOT NULL
+SELECT 'organization', r.organization, 'practitioner', r.practitioner FROM practitioner_role r WHERE r.organization IS NOT NULL;
+COMMENT ON VIEW near_dependent IS 'Dependents among the published kinds: the part of dependent that every publish() needs.';
+
+CREATE VIEW dependent AS
+SELECT n.kind, n.key, n.to_kind, n.to_key FROM near_dependent n
 UNION ALL
 SELECT 'domain', m.domain, 'mailbox', m.address FROM mailbox m
 UNION ALL

@@ -13,8 +13,7 @@ depends_on: str | Sequence[str] | None = None
 
 FUNCTIONS = (
     "utc_text(timestamptz)",
-    "place(text[], text, text, text, text)",
-    "address_lines(text, text, text, text, text, text, text)",
+    "place(text, text, text, text, text, text, text, text, text, text, text)",
     "organization_siret(text)",
     "organization_finess(text)",
     "category_rank(text)",

@@ -33,6 +33,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_change")),
     )
     op.create_table(
+        "code_label",
+        sa.Column("value_set", sa.Text(collation="C"), nullable=False),
+        sa.Column("code", sa.Text(collation="C"), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("coded", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("value_set", "code", name=op.f("pk_code_label")),
+    )
+    op.create_table(
         "code_system",
         sa.Column("id", sa.Text(collation="C"), nullable=False),
         sa.Column("oid", sa.Text(), nullable=True),
@@ -591,6 +599,7 @@ def downgrade() -> None:
     op.drop_table("file_label")
     op.drop_table("directory")
     op.drop_table("code_system")
+    op.drop_table("code_label")
     op.drop_table("change")
     op.drop_index(op.f("ix_alias_kind_key"), table_name="alias")
     op.drop_table("alias")

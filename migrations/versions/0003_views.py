@@ -13,6 +13,7 @@ depends_on: str | Sequence[str] | None = None
 
 VIEWS = (
     "dependent",
+    "near_dependent",
     "code_use",
     "own_mailbox",
     "published_practitioner",
@@ -34,5 +35,7 @@ def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '4s'")
     for view in VIEWS:
         op.execute(f"DROP VIEW {view}")
-    op.execute("DROP FUNCTION coded(text, text)")
-    op.execute("DROP VIEW code_label")
+    for table in ("file_label", "code_binding", "code"):
+        op.execute(f"DROP TRIGGER refresh_labels ON {table}")
+    for function in ("refresh_labels()", "coded(text, text)", "label(text, text)"):
+        op.execute(f"DROP FUNCTION {function}")

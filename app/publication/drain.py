@@ -1,0 +1,118 @@
+"""The drain: publishes what writers left in `pending`, oldest first, in portions that hold the lock only briefly.
+
+One drain at a time holds an advisory lock. `annuaire worker` drains for ever; a command that wrote (an import) calls
+`drain_all`, which drains itself when no worker does. A crash anywhere leaves the marks, and draining again is harmless.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import structlog
+
+from app.db import connect
+from app.settings import Settings
+
+logger = structlog.get_logger(__name__)
+
+DRAIN_LOCK = 6
+SMALLEST, LARGEST = 10, 5_000
+# While a directory fills, plans made for small tables go stale faster than autovacuum looks (once a minute): after so
+# many marks, and then at every doubling, the drain renews the statistics itself, which also renews every cached plan.
+ANALYZE_AFTER = 1_000
+ANALYZE = "ANALYZE publication, alias, change, mailbox_search, organization_search, practitioner_search, withdrawn"
+# Without a notification the worker looks by itself this often: a notification can be lost with its connection.
+LOOK_SECONDS = 1.0
+
+
+@dataclass
+class Drain:
+    """Portions sized so that each holds the publication lock for about `lock_ms` milliseconds."""
+
+    connection: psycopg.Connection[Any]
+    lock_ms: int
+    wide: int
+    portion: int = 200
+    published: int = 0
+    analyze_at: int = ANALYZE_AFTER
+
+    def step(self) -> tuple[int, int]:
+        """Publish one portion in one transaction. Returns (marks taken, edition); 0 marks means nothing is left."""
+        started = time.monotonic()
+        with self.connection.transaction():
+            row = self.connection.execute(
+                "SELECT taken, edition FROM drain(%s, %s)", (self.portion, self.wide), prepare=True
+            ).fetchone()
+        assert row is not None  # noqa: S101 - a function call always gives a row
+        elapsed_ms = (time.monotonic() - started) * 1_000
+        taken, edition = row
+        self._resize(taken, elapsed_ms)
+        self.published += taken
+        if self.published >= self.analyze_at:
+            self.connection.execute(ANALYZE)
+            self.analyze_at = self.published * 2
+        return taken, edition
+
+    def _resize(self, taken: int, elapsed_ms: float) -> None:
+        if taken == self.portion and elapsed_ms < self.lock_ms / 2:
+            self.portion = min(LARGEST, self.portion * 2)
+        elif elapsed_ms > self.lock_ms:
+            self.portion = max(SMALLEST, int(self.portion * self.lock_ms / elapsed_ms))
+
+
+def is_holder(connection: psycopg.Connection[Any]) -> bool:
+    """Try to become the one drain; the lock goes with the connection."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (DRAIN_LOCK,)).fetchone()
+    return bool(row and row[0])
+
+
+def drain_all(settings: Settings, *, progress: Callable[[int], None] | None = None) -> int:
+    """Return the edition at which `pending` was found empty: all that was committed before the call is published.
+
+    Drains itself when no worker holds the lock, else waits while the worker does, and takes over if it dies.
+    `progress` is told how many marks are left.
+    """
+    with connect(settings, autocommit=True) as connection:
+        drain = Drain(connection, settings.drain_lock_ms, settings.publish_wide)
+        holder = False
+        while True:
+            left, edition = backlog(connection)
+            if progress:
+                progress(left)
+            if left == 0:
+                return edition
+            holder = holder or is_holder(connection)
+            if not holder:
+                time.sleep(0.05)
+                continue
+            # Several portions between two counts: counting the backlog is not free.
+            for _ in range(20):
+                if drain.step()[0] == 0:
+                    break
+
+
+def backlog(connection: psycopg.Connection[Any]) -> tuple[int, int]:
+    """(marks waiting, edition), from one snapshot."""
+    row = connection.execute("SELECT (SELECT count(*) FROM pending), edition FROM directory").fetchone()
+    if row is None:
+        raise LookupError("the table directory is empty: run `annuaire db upgrade`")
+    return row[0], row[1]
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """The worker's loop: drain whenever a writer left marks, until `stop` is set. Raises when PostgreSQL goes away."""
+    with connect(settings, autocommit=True) as connection:
+        connection.execute("LISTEN annuaire_pending")
+        while not stop.is_set() and not is_holder(connection):
+            stop.wait(LOOK_SECONDS)
+        drain = Drain(connection, settings.drain_lock_ms, settings.publish_wide)
+        while not stop.is_set():
+            taken, edition = drain.step()
+            if taken:
+                logger.debug("drained", taken=taken, edition=edition, portion=drain.portion)
+                continue
+            for _ in connection.notifies(timeout=LOOK_SECONDS, stop_after=1):
+                break

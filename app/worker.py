@@ -1,0 +1,55 @@
+"""The worker: the two loops with a cursor, publish drain and LDAP sync, each in a thread of its own."""
+
+import threading
+from collections.abc import Callable
+
+import psycopg
+import structlog
+
+from app.ldap import sync
+from app.publication import drain
+from app.settings import Settings
+
+logger = structlog.get_logger(__name__)
+
+# A loop that lost its server comes back after 0.1 s, then ever later, at most every 10 s, while the worker lives.
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Run both loops until `stop` is set. A programming error in a loop ends the worker; a lost server does not."""
+    failures: list[BaseException] = []
+    loops: dict[str, Callable[[Settings, threading.Event], None]] = {"drain": drain.run}
+    if settings.ldap_enabled:
+        loops["ldap"] = sync.run
+    threads = [
+        threading.Thread(target=_kept_alive, args=(name, loop, settings, stop, failures), name=name)
+        for name, loop in loops.items()
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def _kept_alive(
+    name: str,
+    loop: Callable[[Settings, threading.Event], None],
+    settings: Settings,
+    stop: threading.Event,
+    failures: list[BaseException],
+) -> None:
+    pause = FIRST_PAUSE
+    while not stop.is_set():
+        try:
+            loop(settings, stop)
+            pause = FIRST_PAUSE
+        except (psycopg.OperationalError, OSError) as error:
+            logger.warning("loop lost its server, trying again", loop=name, error=str(error).strip(), pause_s=pause)
+            stop.wait(pause)
+            pause = min(LONGEST_PAUSE, pause * 2)
+        except BaseException as error:  # noqa: BLE001 - handed to the caller of run(), which raises it
+            failures.append(error)
+            stop.set()
