@@ -1,0 +1,76 @@
+# annuaire, by make. `make help` lists the targets.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup system system-test demo test check bench fix types db migration openapi docs clean
+
+# The newest way in that is new enough; PYTHON=… chooses.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+# Two engines, one worker and the tests of each: more processes than cores only make them wait.
+WORKERS ?= 2
+DATA_DIR ?= var
+PORT ?= 8000
+LDAP_PORT ?= 3389
+SAMPLE ?= 20000
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+setup: system .venv/.locked ## system packages when missing, .venv with the locked dependencies, the annuaire command in .venv/bin
+
+system:
+	@test -n "$(PYTHON)" || { echo "annuaire needs Python 3.11 or newer: install python3 or set PYTHON=…" >&2; exit 2; }
+	@PYTHON="$(PYTHON)" deploy/packages.sh run
+
+system-test: setup
+	@PYTHON="$(PYTHON)" deploy/packages.sh test
+
+.venv/.locked: uv.lock pyproject.toml | system
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m ensurepip -q 2>/dev/null || true
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+	@UV_PROJECT_ENVIRONMENT=.venv VIRTUAL_ENV= $(BIN)/uv sync -q --frozen --inexact --python $(BIN)/python
+	@touch $@
+
+demo: setup ## everything, then a synthetic directory of 20 000 professionals; Ctrl-C stops it
+	@exec $(BIN)/annuaire up --data-dir $(DATA_DIR) --port $(PORT) --ldap-port $(LDAP_PORT) --sample $(SAMPLE)
+
+test: setup system-test ## the whole suite, on a PostgreSQL and a slapd that it starts itself
+	$(BIN)/pytest -n $(WORKERS) $(ARGS)
+
+check: setup ## what CI runs: format, lint, types, import contract, OpenAPI drift, migrations and all tests
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m app.openapi --check openapi/annuaire.yaml
+	$(MAKE) --no-print-directory test
+
+bench: setup ## the benchmark table: each figure beside its limit, measured in the same run
+	$(BIN)/python -m tests.bench $(ARGS)
+
+fix: setup ## format, and repair what the linter can
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+types: setup ## types alone
+	$(BIN)/mypy
+
+db: setup ## bring the schema of ANNUAIRE_DATABASE_URL to the newest version
+	$(BIN)/annuaire db upgrade
+
+migration: setup ## a new migration beside a running `make demo`: make migration NAME="post index of cities"
+	@test -n "$(NAME)" || { echo 'say what it does: make migration NAME="…"' >&2; exit 64; }
+	$(BIN)/python -m migrations.draft --data-dir $(DATA_DIR) --name "$(NAME)"
+
+openapi: setup ## write openapi/annuaire.yaml from the routes
+	$(BIN)/python -m app.openapi --write openapi/annuaire.yaml
+
+docs: setup ## test that what the documents say is true
+	$(BIN)/pytest -n 0 tests/docs
+
+clean: ## remove caches and the virtual environment; the data directory stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	find app tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,141 @@
+"""Where the engines' programs are, and one clear sentence when they are not."""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.console import Refused
+
+OLDEST_POSTGRES = 15
+DEBIAN_POSTGRES = Path("/usr/lib/postgresql")
+# slapd is a system program: its folders are absent from an ordinary user's PATH.
+SLAPD_FOLDERS = (Path("/usr/sbin"), Path("/usr/local/sbin"), Path("/usr/libexec"), Path("/usr/local/libexec"))
+SLAPD_MODULES = tuple(
+    Path(folder)
+    for folder in (
+        "/usr/lib/ldap",
+        "/usr/lib64/openldap",
+        "/usr/lib/openldap",
+        "/usr/libexec/openldap",
+        "/usr/local/libexec/openldap",
+    )
+)
+SLAPD_SCHEMAS = tuple(
+    Path(folder)
+    for folder in (
+        "/etc/ldap/schema",
+        "/etc/openldap/schema",
+        "/usr/share/openldap/schema",
+        "/usr/local/etc/openldap/schema",
+    )
+)
+
+
+class EngineMissing(Refused):
+    """An engine, or a part of it, is not installed here."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "engine.missing")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresBinaries:
+    folder: Path
+    major: int
+
+    def program(self, name: str) -> str:
+        return str(self.folder / name)
+
+
+@dataclass(frozen=True, slots=True)
+class SlapdBinaries:
+    slapd: Path
+    slapadd: Path
+    slapindex: Path
+    modules: Path
+    schemas: Path
+
+
+def find_postgres(chosen: Path | None = None, *, major: int | None = None) -> PostgresBinaries:
+    """The newest PostgreSQL here, or the one of `major` (a data directory belongs to one). Raises EngineMissing.
+
+    `chosen` (setting `pg_bin`) is taken as it is: whoever names a folder does not want another one.
+    """
+    folders = [chosen] if chosen else [*_debian_folders(), *_configured_folder()]
+    found = [PostgresBinaries(folder, _postgres_major(folder)) for folder in folders if (folder / "initdb").exists()]
+    if not found:
+        where = str(chosen) if chosen else f"{DEBIAN_POSTGRES}/*/bin and pg_config --bindir"
+        raise EngineMissing(
+            f"no PostgreSQL server found in {where}: install the package postgresql (>= {OLDEST_POSTGRES}) "
+            "or set ANNUAIRE_PG_BIN"
+        )
+    if major is not None:
+        found = [binaries for binaries in found if binaries.major == major] or found
+    best = max(found, key=lambda binaries: binaries.major) if not chosen else found[0]
+    if best.major < OLDEST_POSTGRES:
+        raise EngineMissing(
+            f"PostgreSQL {best.major} in {best.folder} is too old: annuaire needs {OLDEST_POSTGRES} or newer "
+            "(set ANNUAIRE_PG_BIN)"
+        )
+    return best
+
+
+def find_slapd() -> SlapdBinaries:
+    """slapd, its tools, modules and standard schemas. Raises EngineMissing."""
+    slapd = _system_program("slapd")
+    if slapd is None:
+        raise EngineMissing("no slapd found in /usr/sbin or on the PATH: install the package slapd")
+    modules = next((folder for folder in SLAPD_MODULES if any(folder.glob("back_mdb*"))), None)
+    if modules is None:
+        raise EngineMissing(
+            f"{slapd} has no module back_mdb in {_listed(SLAPD_MODULES)}: install OpenLDAP's server with back-mdb"
+        )
+    schemas = next((folder for folder in SLAPD_SCHEMAS if (folder / "inetorgperson.ldif").exists()), None)
+    if schemas is None:
+        raise EngineMissing(f"no inetorgperson.ldif in {_listed(SLAPD_SCHEMAS)}: install OpenLDAP's standard schemas")
+    return SlapdBinaries(slapd, _slapd_tool(slapd, "slapadd"), _slapd_tool(slapd, "slapindex"), modules, schemas)
+
+
+def _debian_folders() -> list[Path]:
+    return [path / "bin" for path in DEBIAN_POSTGRES.glob("[0-9]*") if path.name.isdigit()]
+
+
+def _configured_folder() -> list[Path]:
+    program = shutil.which("pg_config")
+    if program is None:
+        return []
+    answer = subprocess.run([program, "--bindir"], capture_output=True, text=True, check=False, timeout=10)  # noqa: S603 - found by which
+    return [Path(answer.stdout.strip())] if answer.returncode == 0 and answer.stdout.strip() else []
+
+
+def _postgres_major(folder: Path) -> int:
+    answer = subprocess.run(  # noqa: S603 - a program of the folder that was found or chosen
+        [str(folder / "postgres"), "--version"], capture_output=True, text=True, check=False, timeout=10
+    )
+    version = re.search(r"\) (\d+)", answer.stdout)
+    if answer.returncode != 0 or version is None:
+        raise EngineMissing(f"{folder}/postgres does not run: {(answer.stderr or answer.stdout).strip()}")
+    return int(version[1])
+
+
+def _system_program(name: str) -> Path | None:
+    for folder in SLAPD_FOLDERS:
+        if os.access(folder / name, os.X_OK):
+            return folder / name
+    found = shutil.which(name)
+    return Path(found) if found else None
+
+
+def _slapd_tool(slapd: Path, name: str) -> Path:
+    tool = slapd.with_name(name)
+    found = tool if tool.exists() else _system_program(name)
+    if found is None:
+        raise EngineMissing(f"{name} is missing beside {slapd}: install the whole package slapd")
+    return found
+
+
+def _listed(folders: tuple[Path, ...]) -> str:
+    return ", ".join(map(str, folders))

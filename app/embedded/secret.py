@@ -1,0 +1,22 @@
+"""Secrets of an embedded installation, made once below DIR/secrets."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def key_pepper(data_dir: Path) -> str:
+    """The secret under which API keys are stored; made at the first call. Losing the file makes every key unknown."""
+    folder = data_dir / "secrets"
+    folder.mkdir(0o700, exist_ok=True)
+    file = folder / "key_pepper"
+    if not file.exists():
+        partial = folder / "key_pepper.partial"
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(secrets.token_urlsafe(32))
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(file)
+    return file.read_text(encoding="ascii").strip()

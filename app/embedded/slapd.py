@@ -1,0 +1,285 @@
+"""One slapd as a child process: public LDAP on the loopback address, writes over a private socket only."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Self
+
+from app.console import Refused, say
+from app.embedded import process
+from app.embedded.binaries import SlapdBinaries, find_slapd
+from app.embedded.lock import Lock
+from app.embedded.place import Place, place
+from app.embedded.ports import LOOPBACK, require_free
+from app.embedded.slapd_config import ConfigPaths, own_schema, rendered
+
+START_PATIENCE = 60.0
+STOP_STEPS = ((signal.SIGTERM, 60.0),)
+PORT_OPTION = "--ldap-port"
+
+
+class SlapdFailed(Refused):
+    """slapd, or one of its tools, did not do what it was asked; the message ends with its own words."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "slapd.failed")
+
+
+class Slapd:
+    """The server below `data_dir/ldap`, on `ldap://127.0.0.1:<port>`.
+
+    As root it runs as an unprivileged account. Only the uid that made this object may write, over `ldapi_uri`.
+    The tree is empty, without even a suffix entry, until `load` or the first write.
+    """
+
+    name = "slapd"
+
+    def __init__(self, data_dir: Path, *, port: int, suffix: str = "dc=mssante,dc=fr") -> None:
+        self._data_dir = data_dir.expanduser().absolute()
+        self.port = port
+        self.suffix = suffix
+        self._place: Place | None = None
+        self._lock: Lock | None = None
+        self._sockets: Path | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        return self._data_dir / "log" / "slapd.log"
+
+    @property
+    def uri(self) -> str:
+        """Where everybody reads."""
+        return f"ldap://{LOOPBACK}:{self.port}"
+
+    @property
+    def ldapi_uri(self) -> str:
+        """Where the exporter writes (SASL EXTERNAL), while slapd runs."""
+        if self._sockets is None:
+            raise SlapdFailed("slapd is not started")
+        return f"ldapi://{self._sockets}/ldapi"
+
+    @property
+    def config_dir(self) -> Path:
+        return self._home.folder / "slapd.d"
+
+    @property
+    def db_dir(self) -> Path:
+        return self._home.folder / "db"
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def start(self) -> None:
+        """Configure when needed, start, wait until it answers.
+
+        Raises Refused: no slapd, port taken, folder in use or closed, slapd that does not start.
+        """
+        binaries = find_slapd()
+        self._hold()
+        try:
+            self._settle()
+            require_free(self.port, use="LDAP", option=PORT_OPTION)
+            self._configure(binaries)
+            self._sockets = self._home.open_sockets()
+            self._launch(binaries)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop in order. Safe to call when nothing runs."""
+        if self.process is not None:
+            process.stop(self.process, STOP_STEPS)
+            self.process = None
+        if self._place is not None:
+            self._place.close_sockets()
+        self._sockets = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def build(self, ldif: Iterable[bytes]) -> None:
+        """Load a complete tree beside the one that is served, which may go on; `install` puts it in its place.
+
+        Raises SlapdFailed with slapadd's words; nothing is left then.
+        """
+        binaries = find_slapd()
+        home = self._placed()
+        paths = ConfigPaths(home.folder / "build.d", home.folder / "build", home.make("run"))
+        building = Lock(home.folder / "build.lock").acquire()
+        try:
+            for folder in (paths.config, paths.database):
+                shutil.rmtree(folder, ignore_errors=True)
+                home.make(folder.name)
+            self._add_config(binaries, paths, rendered(paths, binaries, self.suffix))
+            self._add(binaries.slapadd, ["-q", "-w", "-n", "1", "-F", str(paths.config)], ldif)
+        except BaseException:
+            shutil.rmtree(paths.database, ignore_errors=True)
+            raise
+        finally:
+            shutil.rmtree(paths.config, ignore_errors=True)
+            building.release()
+
+    def install(self, *, patience: float = 0.0) -> None:
+        """Put the tree of `build` in the place of the present one, once slapd has stopped.
+
+        `patience` in seconds is for a slapd that another process stops. Raises SlapdFailed, InUse.
+        """
+        if self.is_running:
+            raise SlapdFailed("slapd runs: stop it before its tree is replaced")
+        home = self._placed()
+        with Lock(home.folder / "lock").acquire(patience=patience):
+            old = home.folder / "db.old"
+            shutil.rmtree(old, ignore_errors=True)
+            if self.db_dir.exists():
+                self.db_dir.rename(old)
+            (home.folder / "build").rename(self.db_dir)
+            shutil.rmtree(old, ignore_errors=True)
+
+    def load(self, ldif: Iterable[bytes]) -> None:
+        """Replace the whole tree of a stopped slapd by these LDIF bytes: all of it, or nothing changes."""
+        if self.is_running:
+            raise SlapdFailed("slapd runs: stop it before its tree is replaced")
+        self.build(ldif)
+        self.install()
+
+    def empty(self) -> None:
+        """A tree without any entry; slapd is restarted when it runs."""
+        was_running = self.is_running
+        if was_running:
+            self.stop()
+        shutil.rmtree(self._placed().folder / "db", ignore_errors=True)
+        if was_running:
+            self.start()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def _home(self) -> Place:
+        return self._placed()
+
+    def _placed(self) -> Place:
+        self._place = self._place or place(self._data_dir, "ldap")
+        return self._place
+
+    def _hold(self) -> None:
+        if self._lock is None:
+            self._lock = Lock(self._home.folder / "lock").acquire()
+
+    def _settle(self) -> None:
+        """Stop a slapd that a killed run left alive here; undo a replacement of the tree that it left half done."""
+        pids = process.inhabitants(self.config_dir)
+        if pids:
+            say(f"annuaire: stopping the slapd that an earlier run left in {self._home.folder} (process {pids[0]})")
+            process.end(pids, signal.SIGTERM, 60.0)
+        old = self._home.folder / "db.old"
+        if old.exists() and not self.db_dir.exists():
+            say(f"annuaire: an earlier run was killed while it replaced the LDAP tree: {old} is put back")
+            old.rename(self.db_dir)
+
+    def _configure(self, binaries: SlapdBinaries) -> None:
+        """Write cn=config when it is missing or when the template, the suffix, a path or our uid changed."""
+        home = self._home
+        paths = ConfigPaths(self.config_dir, self.db_dir, home.make("run"))
+        text = rendered(paths, binaries, self.suffix)
+        applied = home.folder / "config.ldif"
+        had_tree = (self.db_dir / "data.mdb").exists()
+        home.make("db")
+        if self.config_dir.exists() and applied.exists() and applied.read_text(encoding="utf-8") == text + own_schema():
+            return
+        applied.unlink(missing_ok=True)
+        shutil.rmtree(self.config_dir, ignore_errors=True)
+        home.make(self.config_dir.name)
+        self._add_config(binaries, paths, text)
+        if had_tree:
+            say("annuaire: the LDAP configuration changed: indexes of the present tree are made again")
+            self._add(binaries.slapindex, ["-q", "-n", "1", "-F", str(self.config_dir)], ())
+        applied.write_text(text + own_schema(), encoding="utf-8")
+
+    def _add_config(self, binaries: SlapdBinaries, paths: ConfigPaths, text: str) -> None:
+        schema = paths.run / "schema.ldif"
+        schema.write_text(own_schema(), encoding="utf-8")
+        schema.chmod(0o644)
+        self._add(binaries.slapadd, ["-n", "0", "-F", str(paths.config)], [text.encode()])
+
+    def _add(self, tool: Path, arguments: list[str], ldif: Iterable[bytes]) -> None:
+        """Run an offline tool as slapd's account and feed it; complaints go to a file, so that no pipe fills up."""
+        with tempfile.TemporaryFile() as complaints:
+            command = [str(tool), *arguments]
+            running = subprocess.Popen(  # noqa: S603 - a program that we found
+                command,
+                stdin=subprocess.PIPE,
+                stdout=complaints,
+                stderr=complaints,
+                cwd="/",
+                env=process.SERVER_ENVIRONMENT,
+                **self._home.account.run_as(),
+            )
+            try:
+                whole = _fed(running, ldif)
+            except BaseException:
+                running.kill()
+                running.wait(30)
+                raise
+            if running.wait() != 0 or not whole:
+                raise SlapdFailed(f"{tool.name} failed (status {running.returncode}): {_said(complaints)}")
+
+    def _launch(self, binaries: SlapdBinaries) -> None:
+        socket_url = f"ldapi://{str(self._sockets).replace('/', '%2F')}%2Fldapi"
+        self.process = process.spawn(
+            [str(binaries.slapd), "-F", str(self.config_dir), "-h", f"{self.uri} {socket_url}", "-d", "none"],
+            log=self.log,
+            death_signal=signal.SIGTERM,
+            account=self._home.account,
+            environment=process.SERVER_ENVIRONMENT,
+            directory="/",
+        )
+        deadline = time.monotonic() + START_PATIENCE
+        while not self._answers():
+            if not self.is_running:
+                raise SlapdFailed(f"slapd does not start; its last words ({self.log}):\n{process.last_lines(self.log)}")
+            if time.monotonic() > deadline:
+                raise SlapdFailed(f"slapd did not answer within {START_PATIENCE:.0f} s (log: {self.log})")
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        """Whether both listeners accept: slapd listens only after its configuration and databases are open."""
+        try:
+            socket.create_connection((LOOPBACK, self.port), timeout=5).close()
+            with socket.socket(socket.AF_UNIX) as private:
+                private.settimeout(5)
+                private.connect(f"{self._sockets}/ldapi")
+        except OSError:
+            return False
+        return True
+
+
+def _fed(running: subprocess.Popen[bytes], ldif: Iterable[bytes]) -> bool:
+    """Whether the tool read everything. It stops reading when it fails; then its status and words say why."""
+    stdin = running.stdin
+    if stdin is None:
+        return False
+    try:
+        for block in ldif:
+            stdin.write(block)
+        stdin.close()
+    except BrokenPipeError:
+        return False
+    return True
+
+
+def _said(complaints: IO[bytes]) -> str:
+    complaints.seek(0)
+    return "\n".join(complaints.read().decode("utf-8", "replace").strip().splitlines()[-12:])
