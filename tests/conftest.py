@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import settings as hypothesis_settings
 
 from app.embedded import Postgres, Slapd, free_port
 from app.settings import PREFIX, Settings
@@ -16,8 +16,8 @@ from tests.harness.database import Database, cloned, make_template
 from tests.harness.directory import directory
 
 # No test judges by the clock: the machine is shared with whatever else runs on it.
-settings.register_profile("annuaire", deadline=None)
-settings.load_profile("annuaire")
+hypothesis_settings.register_profile("annuaire", deadline=None)
+hypothesis_settings.load_profile("annuaire")
 
 
 @pytest.fixture(scope="session", autouse=True)

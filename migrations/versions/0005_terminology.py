@@ -30,7 +30,8 @@ def upgrade() -> None:
         ],
     )
     op.execute(
-        "INSERT INTO source (name) VALUES ('finess'), ('liste_blanche'), ('mssante'), ('personne_activite'), ('savoir_faire')"
+        "INSERT INTO source (name)"
+        " VALUES ('finess'), ('liste_blanche'), ('mssante'), ('personne_activite'), ('savoir_faire')"
     )
 
 
