@@ -1,0 +1,38 @@
+"""PS_LibreAcces_SavoirFaire: the skills of each practice, whose only source it is once loaded (files.md §4).
+
+The shrink guard counts skills: a person has several, and a file cut in two may well name everybody.
+"""
+
+from app.imports.sources.description import Column, Label, Source
+from app.imports.sources.sql_text import sql
+
+COLUMNS = (
+    Column("id_type", ("type d'identifiant pp",)),
+    Column("id", ("identifiant pp",)),
+    Column("national_id", ("identification nationale pp",), required=True),
+    Column("profession", ("code profession",), required=True),
+    Column("profession_label", ("libelle profession",)),
+    Column("category", ("code categorie professionnelle",), required=True),
+    Column("category_label", ("libelle categorie professionnelle",)),
+    Column("skill_type", ("code type savoir-faire",), required=True),
+    Column("skill_type_label", ("libelle type savoir-faire",)),
+    Column("skill", ("code savoir-faire",), required=True),
+    Column("skill_label", ("libelle savoir-faire",)),
+)
+
+SOURCE = Source(
+    name="savoir_faire",
+    rank=5,
+    columns=COLUMNS,
+    reject=sql("savoir_faire.reject"),
+    plan=sql("savoir_faire.plan"),
+    apply=sql("savoir_faire.apply"),
+    counted_kind="skill",
+    asserted="SELECT count(*) FROM skill WHERE source = 'savoir_faire'",
+    labels=(
+        Label("profession", "profession", "profession_label"),
+        Label("category", "category", "category_label"),
+        Label("skill_type", "skill_type", "skill_type_label"),
+        Label("skill", "skill", "skill_label"),
+    ),
+)
