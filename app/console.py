@@ -41,6 +41,11 @@ def emit(obj: object, *, as_json: bool, text: str | None = None) -> None:
     sys.stdout.flush()
 
 
+def one_line(error: BaseException) -> str:
+    """What an exception of a library says, as one line of a sentence."""
+    return " ".join(str(error).split())
+
+
 def say(message: str, stream: IO[str] | None = None) -> None:
     """One line for people, on stderr: stdout belongs to results."""
     out = stream or sys.stderr

@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import shutil
-import tempfile
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ PRIVATE = 0o700
 SOCKET_FOLDER_LIMIT = 107 - len("/.s.PGSQL.5432")
 # What needs no quoting in a URL, in a list of PostgreSQL or in the eyes of LDAP clients.
 PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")
+SHORT = Path("/tmp")  # noqa: S108 - names there are random, private and checked
 ELSEWHERE = (Path("/var/lib/annuaire"), Path("/var/tmp/annuaire"))  # noqa: S108 - each name below is random and made exclusively
 
 
@@ -45,22 +46,29 @@ class Place:
         return made
 
     def open_sockets(self) -> Path:
-        """The private folder for sockets: inside when its path is short and plain, else a fresh one under /tmp."""
-        self.close_sockets()
+        """The private folder for sockets: inside when its path is short and plain, else one under /tmp of a fixed name.
+
+        The same each time, so that whoever knows the socket finds a restarted engine again.
+        """
         inside = self.make("run")
         if PLAIN_PATH.fullmatch(str(inside)) and len(str(inside)) <= SOCKET_FOLDER_LIMIT:
             return inside
-        short = Path(tempfile.mkdtemp(prefix="annuaire-", dir="/tmp"))
-        self.account.owns(short)
-        (self.folder / "sockets").write_text(f"{short}\n", encoding="utf-8")
+        short = self._short_sockets
+        if not short.exists():
+            short.mkdir(PRIVATE)
+            self.account.owns(short)
+        state = short.lstat()
+        if state.st_uid != self.account.uid or not stat.S_ISDIR(state.st_mode):
+            raise Refused(f"{short} is not ours, and sockets should go there: remove it", "data_dir.forbidden")
         return short
 
     def close_sockets(self) -> None:
-        """Remove the folder under /tmp, also one that a killed run left."""
-        note = self.folder / "sockets"
-        if note.exists():
-            shutil.rmtree(note.read_text(encoding="utf-8").strip(), ignore_errors=True)
-            note.unlink()
+        """Remove the folder under /tmp, if there was one."""
+        shutil.rmtree(self._short_sockets, ignore_errors=True)
+
+    @property
+    def _short_sockets(self) -> Path:
+        return SHORT / f"annuaire-{_identity(self.data_dir)}-{self.folder.name}"
 
 
 def prepare_data_dir(data_dir: Path) -> Path:
@@ -73,6 +81,7 @@ def prepare_data_dir(data_dir: Path) -> Path:
             folder.chmod(ENTER_ONLY)
         mark = path / "id"
         if not mark.exists():
+            mark.touch(0o600)
             mark.write_text(secrets.token_hex(8) + "\n", encoding="ascii")
     except OSError as error:
         raise Refused(
@@ -115,10 +124,8 @@ def _made(data_dir: Path, engine: str, account: Account) -> Path:
 
 
 def _elsewhere(data_dir: Path, account: Account) -> Path:
-    """The folder of this data directory outside it. Its name holds the directory's id: a directory removed and made
-    again never meets old data."""
-    identity = f"{data_dir}\n{(data_dir / 'id').read_text(encoding='ascii')}"
-    name = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    """The folder of this data directory outside it, made at the first call."""
+    name = _identity(data_dir)
     for base in ELSEWHERE:
         folder = base / name
         if folder.exists() and folder.stat().st_uid == os.geteuid() and account.can_enter(folder):
@@ -137,6 +144,13 @@ def _elsewhere(data_dir: Path, account: Account) -> Path:
         "choose another --data-dir",
         "data_dir.forbidden",
     )
+
+
+def _identity(data_dir: Path) -> str:
+    """A name of this directory's own. It holds a random part: a directory removed and made again never meets old data,
+    and nobody can take the name before us."""
+    text = f"{data_dir}\n{(data_dir / 'id').read_text(encoding='ascii')}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _open_folder(base: Path) -> bool:

@@ -4,8 +4,10 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -21,13 +23,13 @@ SERVER_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8
 def spawn(
     command: Sequence[str],
     *,
-    log: Path,
+    log: Path | None,
     death_signal: signal.Signals,
     account: Account | None = None,
     environment: Mapping[str, str] | None = None,
     directory: str | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own (a Ctrl-C reaches us alone), writing to `log`.
+    """Start a child in a session of its own (a Ctrl-C reaches us alone), writing to `log` (None: our stderr).
 
     The kernel sends `death_signal` to it when our thread ends, kill -9 included. `setpriv` asks for it, since the
     request must come after the change of user, and a function between fork and exec is unsafe beside threads.
@@ -35,7 +37,7 @@ def spawn(
     setpriv = shutil.which("setpriv")
     prefix = [setpriv, "--pdeathsig", death_signal.name.removeprefix("SIG")] if setpriv else []
     identity = account.run_as() if account else {}
-    with _log_file(log) as output:
+    with _log_file(log) if log else nullcontext(sys.stderr) as output:
         return subprocess.Popen(  # noqa: S603 - programs we looked up ourselves
             [*prefix, *command],
             stdin=subprocess.DEVNULL,

@@ -1,0 +1,181 @@
+"""The command root: `annuaire …`. Wiring only; each group of commands lives with its feature."""
+
+import importlib
+import importlib.util
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import psycopg
+import typer
+import uvicorn
+
+from app import db
+from app.console import DIFFERENCES, DONE, INTERRUPTED, REFUSED, USAGE, Refused, emit, one_line, refuse, say
+from app.doctor import examine, missing_migrations
+from app.embedded.attach import settings_for
+from app.embedded.bring_up import Options
+from app.embedded.ports import LOOPBACK, require_free
+from app.embedded.up import up as run_up
+
+# What typer makes of a KeyboardInterrupt.
+TYPER_INTERRUPTED = 130
+GRACEFUL_SECONDS = 10
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The directory of a secure health-mail trust space.",
+)
+db_app = typer.Typer(no_args_is_help=True, help="The schema of the database.")
+app.add_typer(db_app, name="db")
+
+DataDir = Annotated[Path | None, typer.Option(help="Use the running annuaire up of this directory.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, logs on stderr.")]
+
+
+@app.command(epilog="Example: annuaire up --data-dir var --sample 20000")
+def up(
+    data_dir: Annotated[Path, typer.Option(help="Everything is kept below; made when missing.")] = Path("var"),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the API on 127.0.0.1.")] = 8000,
+    ldap_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of LDAP on 127.0.0.1.")] = 3389,
+    sample: Annotated[
+        int, typer.Option(min=0, help="Synthetic professionals to load when the directory is empty; 0 = none.")
+    ] = 0,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Run everything under one directory: PostgreSQL, slapd, API and worker. Ctrl-C stops all in order."""
+    raise typer.Exit(run_up(Options(data_dir, port, ldap_port, sample, as_json)))
+
+
+@app.command(epilog="Example: annuaire serve --host 127.0.0.1 --port 8000")
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; TLS is the proxy's.")] = LOOPBACK,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    data_dir: DataDir = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Answer HTTP until stopped: one process, stateless."""
+    from app.main import create_app  # noqa: PLC0415 - the supervisor and short commands need no HTTP
+
+    settings = settings_for(data_dir)
+    if host == LOOPBACK:
+        require_free(port, use="the API", option="--port")
+    if as_json:
+        emit({"api": f"http://{host}:{port}"}, as_json=True)
+    uvicorn.run(
+        create_app(settings),
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+
+
+@app.command(epilog="Example: annuaire worker --data-dir var")
+def worker(data_dir: DataDir = None, *, as_json: Json = False) -> None:
+    """Publish what writers left, and keep LDAP in step, until stopped."""
+    from app.worker import run  # noqa: PLC0415 - only the worker needs its loops
+
+    settings = settings_for(data_dir)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    run(settings, stop)
+    if as_json:
+        emit({"worker": "stopped"}, as_json=True)
+
+
+@db_app.callback()
+def schema() -> None:
+    """The schema of the database."""
+
+
+@db_app.command(epilog="Example: annuaire db upgrade --check")
+def upgrade(
+    data_dir: DataDir = None,
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 when something is missing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring the schema to the version of this code."""
+    settings = settings_for(data_dir)
+    with db.connect(settings):  # an unreachable database is one sentence here, a page further on
+        missing = missing_migrations(settings.database_url)
+    if not check:
+        db.upgrade(settings.database_url)
+    said = f"{'missing' if check else 'applied'}: {', '.join(missing) or 'nothing'}"
+    emit({"checked" if check else "applied": missing}, as_json=as_json, text=said)
+    raise typer.Exit(DIFFERENCES if check and missing else DONE)
+
+
+@app.command(epilog="Example: annuaire doctor --data-dir var")
+def doctor(data_dir: DataDir = None, *, as_json: Json = False) -> None:
+    """Look at every part and say what is wrong, and what is good to know."""
+    findings = examine(settings_for(data_dir))
+    marks = {True: "ok", False: "WRONG", None: "note"}
+    text = "\n".join(f"{marks[finding.ok]:<6} {finding.name:<18} {finding.detail}" for finding in findings)
+    wrong = [finding for finding in findings if finding.ok is False]
+    emit({"ok": not wrong, "findings": [asdict(finding) for finding in findings]}, as_json=as_json, text=text)
+    raise typer.Exit(REFUSED if wrong else DONE)
+
+
+GROUPS = {
+    "import": ("app.imports.commands", "app"),
+    "sandbox": ("app.sandbox.commands", "app"),
+    "ldap": ("app.ldap.commands", "app"),
+    "key": ("app.access.commands", "app"),
+    "operator": ("app.trust.commands", "operator_app"),
+    "domain": ("app.trust.commands", "domain_app"),
+}
+for name, (module, attribute) in GROUPS.items():
+    if importlib.util.find_spec(module):
+        app.add_typer(getattr(importlib.import_module(module), attribute), name=name)
+if importlib.util.find_spec("app.publication.commands"):
+    app.command(name="digest")(importlib.import_module("app.publication.commands").digest)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and end the process with its exit code (0, 1, 2, 3 or 64: see app/console.py)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_run(given))
+
+
+def _run(arguments: list[str]) -> int:
+    as_json = "--json" in arguments
+    try:
+        status = app(args=arguments, prog_name="annuaire", standalone_mode=False)
+    except Refused as refusal:
+        return refuse(refusal, as_json=as_json)
+    except psycopg.OperationalError as error:
+        return refuse(
+            Refused(f"PostgreSQL does not answer: {one_line(error)}", "database.unreachable"), as_json=as_json
+        )
+    except typer.TyperException as mistake:
+        return _usage(mistake, as_json=as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    return INTERRUPTED if status == TYPER_INTERRUPTED else int(status or DONE)
+
+
+def _usage(mistake: typer.TyperException, *, as_json: bool) -> int:
+    message = mistake.format_message()
+    if as_json:
+        emit({"error": {"code": "usage", "detail": message}}, as_json=True)
+    if message:  # without any argument the help was shown instead
+        say(f"annuaire: {message} (see annuaire --help)")
+    return USAGE
+
+
+if __name__ == "__main__":
+    main()

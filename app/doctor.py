@@ -1,0 +1,114 @@
+"""`annuaire doctor`: what is here, what answers, and what an administrator should know."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from ldap3 import BASE, NONE, Connection, Server
+from ldap3.core.exceptions import LDAPException
+from sqlalchemy import create_engine
+
+from app.console import Refused, one_line
+from app.db import alembic_config, connect, sqlalchemy_url
+from app.embedded.binaries import find_postgres, find_slapd
+from app.settings import Settings
+
+PATIENCE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `ok` is None for what is only good to know."""
+
+    name: str
+    ok: bool | None
+    detail: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything, in the order in which one thing needs another; a fault is a finding, not an exception."""
+    looks: dict[str, Callable[[Settings], tuple[bool | None, str]]] = {
+        "postgres binaries": _postgres_binaries,
+        "slapd binaries": _slapd_binaries,
+        "database": _database,
+        "schema": _schema,
+        "white list": _white_list,
+        "pending": _pending,
+        "ldap": _ldap,
+    }
+    return [_finding(name, look, settings) for name, look in looks.items()]
+
+
+def missing_migrations(database_url: str) -> list[str]:
+    """Revisions of the code that the database has not had yet, oldest first."""
+    scripts = ScriptDirectory.from_config(alembic_config(database_url))
+    engine = create_engine(sqlalchemy_url(database_url), connect_args={"connect_timeout": PATIENCE})
+    with engine.connect() as connection:
+        present = MigrationContext.configure(connection).get_current_heads()
+    engine.dispose()
+    done = {script.revision for head in present for script in scripts.iterate_revisions(head, "base")}
+    return [script.revision for script in reversed(list(scripts.walk_revisions())) if script.revision not in done]
+
+
+def _finding(name: str, look: Callable[[Settings], tuple[bool | None, str]], settings: Settings) -> Finding:
+    try:
+        ok, detail = look(settings)
+    except Refused as refusal:
+        ok, detail = None if name.endswith("binaries") else False, refusal.message
+    except (psycopg.Error, LDAPException, OSError) as error:
+        ok, detail = False, one_line(error)
+    return Finding(name, ok, detail)
+
+
+def _postgres_binaries(settings: Settings) -> tuple[bool | None, str]:
+    binaries = find_postgres(settings.pg_bin)
+    return True, f"PostgreSQL {binaries.major} in {binaries.folder} (used by annuaire up)"
+
+
+def _slapd_binaries(_settings: Settings) -> tuple[bool | None, str]:
+    return True, f"{find_slapd().slapd} (used by annuaire up)"
+
+
+def _database(settings: Settings) -> tuple[bool | None, str]:
+    with connect(settings) as connection:
+        return True, f"PostgreSQL {connection.info.server_version // 10_000} answers"
+
+
+def _schema(settings: Settings) -> tuple[bool | None, str]:
+    with connect(settings):  # its error is one line; that of the migrations' engine is a page
+        missing = missing_migrations(settings.database_url)
+    return not missing, f"not applied: {', '.join(missing)}: run annuaire db upgrade" if missing else "up to date"
+
+
+def _white_list(settings: Settings) -> tuple[bool | None, str]:
+    if _value(settings, "SELECT loaded FROM source WHERE name = 'liste_blanche'"):
+        return True, "in force: mailboxes of unlisted domains are not published"
+    return None, "none imported yet: the rule of domains is off, mailboxes of any domain are published"
+
+
+def _pending(settings: Settings) -> tuple[bool | None, str]:
+    left = _value(settings, "SELECT count(*) FROM pending")
+    return (None if left else True), f"{left} ids wait for the worker to publish them" if left else "nothing waits"
+
+
+def _ldap(settings: Settings) -> tuple[bool | None, str]:
+    if not settings.ldap_enabled:
+        return None, "switched off (ANNUAIRE_LDAP_ENABLED)"
+    server = Server(settings.ldap_uri, get_info=NONE, connect_timeout=PATIENCE)
+    with Connection(server, receive_timeout=PATIENCE, auto_bind=True, check_names=False) as connection:
+        connection.search(settings.ldap_suffix, "(objectClass=*)", BASE, attributes=["annuaireEdition"])
+        found = connection.response[0]["raw_attributes"].get("annuaireEdition") if connection.response else None
+    edition = _value(settings, "SELECT edition FROM directory")
+    if not found:
+        return False, "the tree is empty: run annuaire ldap rebuild, or start the worker"
+    held = int(found[0])
+    return (True if held == edition else None), f"holds edition {held} of {edition}"
+
+
+def _value(settings: Settings, statement: str) -> Any:
+    with connect(settings) as connection:
+        row = connection.execute(statement.encode()).fetchone()
+    return row[0] if row else None
