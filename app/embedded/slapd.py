@@ -1,5 +1,6 @@
 """One slapd as a child process: public LDAP on the loopback address, writes over a private socket only."""
 
+import contextlib
 import shutil
 import signal
 import socket
@@ -233,6 +234,8 @@ class Slapd:
                 running.kill()
                 running.wait(30)
                 raise
+            finally:
+                _close(running)
             if running.wait() != 0 or not whole:
                 raise SlapdFailed(f"{tool.name} failed (status {running.returncode}): {_said(complaints)}")
 
@@ -274,10 +277,17 @@ def _fed(running: subprocess.Popen[bytes], ldif: Iterable[bytes]) -> bool:
     try:
         for block in ldif:
             stdin.write(block)
-        stdin.close()
+        stdin.flush()
     except BrokenPipeError:
         return False
     return True
+
+
+def _close(running: subprocess.Popen[bytes]) -> None:
+    """End the tool's input. What was left unwritten for a dead tool is not wanted any more."""
+    if running.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            running.stdin.close()
 
 
 def _said(complaints: IO[bytes]) -> str:

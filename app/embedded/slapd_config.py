@@ -37,7 +37,6 @@ def rendered(paths: ConfigPaths, binaries: SlapdBinaries, suffix: str) -> str:
         # A checkout may be closed to slapd's account, so the schema is copied to where slapd lives.
         "OWN_SCHEMA_URL": f"file://{quote(str(paths.run / 'schema.ldif'))}",
         "DB_DIR": str(paths.database),
-        "RUN_DIR": str(paths.run),
     }
     text = (TEMPLATES / "config.ldif.in").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]

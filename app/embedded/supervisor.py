@@ -83,8 +83,10 @@ class Supervisor:
         """Stop all in reverse order; one that resists does not keep the others from being stopped."""
         faults: list[Exception] = []
         while self._watched:
+            part = self._watched.pop().part
+            say(f"annuaire: stopping {part.name}")
             try:
-                self._watched.pop().part.stop()
+                part.stop()
             except Exception as fault:  # noqa: BLE001 - raised below, when all are stopped
                 faults.append(fault)
         if faults:

@@ -55,7 +55,6 @@ def up(options: Options) -> int:
         finally:
             # From here on signals change nothing: stopping has its own deadlines.
             stop.may_interrupt = False
-            say("annuaire: stopping")
             supervisor.stop()
             remove_run(data_dir)
     say("annuaire: stopped")
