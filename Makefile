@@ -31,7 +31,7 @@ system-test: setup
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m ensurepip -q 2>/dev/null || true
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
-	@UV_PROJECT_ENVIRONMENT=.venv VIRTUAL_ENV= $(BIN)/uv sync -q --frozen --inexact --python $(BIN)/python
+	@UV_PROJECT_ENVIRONMENT=.venv VIRTUAL_ENV= $(BIN)/uv sync -q --frozen --inexact --compile-bytecode --python $(BIN)/python
 	@touch $@
 
 demo: setup ## everything, then a synthetic directory of 20 000 professionals; Ctrl-C stops it

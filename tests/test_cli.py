@@ -1,0 +1,127 @@
+"""The command root: exit codes, refusals and help, whatever the command."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from app import cli
+from app.console import Refused, emit, one_line, progress
+from app.embedded import Postgres
+from tests.harness.database import cloned
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run one command in this process → (exit code, stdout, stderr)."""
+
+    def _run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            cli.main(arguments)
+        said = capsys.readouterr()
+        assert isinstance(end.value.code, int)
+        return end.value.code, said.out, said.err
+
+    return _run
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["up", "--prot", "1"], ["up", "--port", "many"], ["up", "--port", "0"], []]
+)
+def test_a_usage_error_ends_with_64(run: Run, arguments: list[str]) -> None:
+    assert run(*arguments)[0] == 64
+
+
+def test_a_usage_error_is_json_when_json_is_asked(run: Run) -> None:
+    code, out, err = run("up", "--json", "--prot", "1")
+    assert (code, json.loads(out)["error"]["code"]) == (64, "usage")
+    assert err.startswith("annuaire: No such option: --prot")
+
+
+def test_a_refusal_is_one_sentence_and_2(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANNUAIRE_LDAP_SUFIX", "dc=x")
+    code, out, err = run("worker", "--json")
+    assert (code, json.loads(out)["error"]["code"]) == (2, "setting.invalid")
+    assert err.count("\n") == 1
+    assert "ANNUAIRE_LDAP_SUFIX" in err
+
+
+def test_an_absent_database_is_one_sentence_and_2(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANNUAIRE_DATABASE_URL", "postgresql:///annuaire?host=/nowhere")
+    code, out, err = run("db", "upgrade", "--check")
+    assert (code, out) == (2, "")
+    assert err.startswith("annuaire: PostgreSQL does not answer: ")
+    assert err.count("\n") == 1
+
+
+def test_an_interrupted_command_ends_with_3(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "examine", interrupted)
+    assert run("doctor")[0] == 3
+
+
+def test_a_fault_of_ours_shows_its_traceback() -> None:
+    script = "import app.cli as c; c.examine = lambda s: 1 / 0; c.main(['doctor'])"
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert answer.returncode == 1
+    assert "ZeroDivisionError" in answer.stderr
+
+
+def test_missing_migrations_are_counted_and_applied(
+    run: Run, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with cloned(postgres, template="template0") as empty:
+        monkeypatch.setenv("ANNUAIRE_DATABASE_URL", empty.dsn)
+        _apply(run)
+
+
+def _apply(run: Run) -> None:
+    code, out, _ = run("db", "upgrade", "--check", "--json")
+    missing = json.loads(out)["checked"]
+    assert code == 1
+    assert missing == sorted(missing)
+    assert missing
+    code, out, _ = run("db", "upgrade", "--json")
+    assert (code, json.loads(out)["applied"]) == (0, missing)
+    assert run("db", "upgrade", "--check")[0:2] == (0, "missing: nothing\n")
+
+
+def test_every_command_has_help_with_an_example_and_takes_json(run: Run) -> None:
+    for path in _paths(typer.main.get_command(cli.app)):
+        code, out, _ = run(*path, "--help")
+        assert code == 0
+        assert "Example: annuaire " + " ".join(path) in " ".join(out.split()), path
+        assert "--json" in out, path
+
+
+def _paths(command: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words of every command that is no group."""
+    if not hasattr(command, "commands"):
+        yield above
+    for name, below in getattr(command, "commands", {}).items():
+        yield from _paths(below, (*above, name))
+
+
+def test_results_go_to_stdout_as_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
+    emit({"name": "Élise"}, as_json=True)
+    assert capsys.readouterr().out == '{"name": "Élise"}\n'
+    emit({"name": "Élise"}, as_json=False, text="hello")
+    assert capsys.readouterr().out == "hello\n"
+
+
+def test_progress_is_silent_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("rows", 10) as advance:
+        advance(3)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_library_s_words_become_one_line() -> None:
+    assert one_line(Refused("a\n\tb ")) == "a b"
