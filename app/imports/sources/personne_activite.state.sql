@@ -66,7 +66,7 @@ SELECT organization, CASE WHEN finess = finess_legal THEN 'LEGAL_ENTITY' ELSE 'G
   CASE WHEN coalesce(country, 'France') = 'France' THEN department_of(content[14], content[13]) END AS department, country,
   array_remove(ARRAY[
     CASE WHEN bad_finess THEN 'finess.form' END, CASE WHEN NOT finess_valid(finess) AND finess IS NOT NULL THEN 'finess.check_digit' END,
-    CASE WHEN bad_siret THEN 'siret.form' END, CASE WHEN NOT siret_valid(siret) THEN 'siret.check_digit' END], NULL) AS warnings
+    CASE WHEN bad_siret THEN 'siret.form' END, CASE WHEN NOT siret_valid(siret) AND siret IS NOT NULL THEN 'siret.check_digit' END], NULL) AS warnings
 FROM (
   SELECT organization, coalesce(min(finess COLLATE "C"), organization_finess(organization)) AS finess,
     min(finess_legal COLLATE "C") AS finess_legal, min(siret COLLATE "C") AS siret, min(siren COLLATE "C") AS siren,
