@@ -63,9 +63,10 @@ types: setup ## types alone
 db: setup ## bring the schema of ANNUAIRE_DATABASE_URL to the newest version
 	$(BIN)/annuaire db upgrade
 
-migration: setup ## a new migration beside a running `make demo`: make migration NAME="post index of cities"
+migration: setup ## draft a migration from the models, beside a running `make demo`: make migration NAME="post city index"
 	@test -n "$(NAME)" || { echo 'say what it does: make migration NAME="…"' >&2; exit 64; }
-	$(BIN)/python -m migrations.draft --data-dir $(DATA_DIR) --name "$(NAME)"
+	@url=$$($(BIN)/python -c 'import sys; from app.embedded.runfile import *; print(read_run(Path(sys.argv[1])).database_url)' \
+		$(DATA_DIR)) && ANNUAIRE_DATABASE_URL=$$url $(BIN)/alembic revision --autogenerate -m "$(NAME)"
 
 openapi: setup ## write openapi/annuaire.yaml from the routes
 	$(BIN)/python -m app.openapi --write openapi/annuaire.yaml

@@ -56,6 +56,7 @@ class Supervisor:
 
     def start(self, part: Part, *, is_paused: Callable[[], bool] = lambda: False) -> None:
         """Start a part and keep it alive. Raises what its start raises: a first start is not tried again."""
+        say(f"annuaire: starting {part.name}")
         self._watched.append(_Watched(part, is_paused, time.monotonic()))
         part.start()
 

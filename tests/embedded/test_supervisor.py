@@ -120,6 +120,7 @@ def test_parts_stop_in_reverse_order(tmp_path: Path, capsys: pytest.CaptureFixtu
     for part in parts:
         watch.start(part)
     pids = [part.pid for part in parts]
+    capsys.readouterr()
     watch.stop()
     assert not any(map(is_alive, pids))
     assert [line.split()[-1] for line in capsys.readouterr().err.splitlines()] == ["api", "worker", "slapd", "postgres"]
