@@ -4,6 +4,7 @@ import base64
 import os
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -38,14 +39,19 @@ def rendered(paths: ConfigPaths, binaries: SlapdBinaries, suffix: str) -> str:
         "OWN_SCHEMA_URL": f"file://{quote(str(paths.run / 'schema.ldif'))}",
         "DB_DIR": str(paths.database),
     }
-    text = (TEMPLATES / "config.ldif.in").read_text(encoding="utf-8")
+    text = _template("config.ldif.in")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     return "\n".join(_filled(line, words) for line in lines) + "\n"
 
 
 def own_schema() -> str:
     """The object classes and attributes of annuaire, as LDIF."""
-    return (TEMPLATES / "schema.ldif").read_text(encoding="utf-8")
+    return _template("schema.ldif")
+
+
+@cache
+def _template(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def _filled(line: str, words: dict[str, str]) -> str:

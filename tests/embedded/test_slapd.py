@@ -14,7 +14,7 @@ from app.embedded.binaries import EngineMissing, SlapdBinaries, find_slapd
 from app.embedded.lock import InUse
 from app.embedded.ports import PortTaken
 from app.embedded.slapd import SlapdFailed
-from app.embedded.slapd_config import ConfigPaths, rendered
+from app.embedded.slapd_config import ConfigPaths, own_schema, rendered
 from tests.embedded.servers import SUFFIX_ENTRY, is_alive, kill
 from tests.harness.unprivileged import as_ordinary_user, directory_of_ordinary_user
 
@@ -242,6 +242,9 @@ def test_a_deep_directory_with_accents_works(open_dir: Path) -> None:
 
 
 def test_it_works_for_an_ordinary_user() -> None:
+    # Read (once for each process) while we may: the checkout can be closed to him.
+    rendered(ConfigPaths(Path("/c"), Path("/d"), Path("/r")), NOWHERE, SUFFIX)
+    own_schema()
     with directory_of_ordinary_user() as path:
 
         def live() -> None:
