@@ -1,0 +1,74 @@
+"""What a text is, told by its content alone: the labels of a header, the first line of FINESS, or the root of XML."""
+
+import codecs
+import re
+from collections.abc import Sequence
+
+from app.imports.header import read_header
+from app.imports.layouts import FINESS_RECORD, FinessLayout, TableLayout
+from app.imports.lines import MAX_LINE
+from app.imports.parse import BOM, CP1252, UTF_8
+from app.imports.reading import Layout
+from app.imports.receive import GZIP, ZIP, Text
+from app.imports.refusal import FileRefused
+from app.imports.sources.catalogue import TABLES
+from app.imports.sources.white_list import NAMESPACE, WhiteListLayout
+
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+FINESS_FIRST = re.compile(r"finess;etalab;[^;]*;([^;]*);?", re.IGNORECASE)
+GENERATED = re.compile(rb"<(?:[\w.-]+:)?DateDeGeneration[^>]*>\s*([^<\s]{10,40})")
+SHOWN = 60
+
+
+def recognise(text: Text) -> Layout:
+    """How to read this text. Raises FileRefused: says what was found and what is expected."""
+    head = text.head()
+    if not head:
+        raise FileRefused("file.empty", f"{text.name} is empty: take it again from its publisher.")
+    if head.startswith((ZIP, GZIP)):
+        raise FileRefused("archive.nested", f"{text.name} is an archive inside an archive: unpack the outer one.")
+    if head.startswith(UTF_16):
+        raise FileRefused("encoding.utf_16", f"{text.name} is UTF-16: save it as UTF-8.")
+    body = head.removeprefix(BOM)
+    if body.lstrip().startswith(b"<"):
+        return _white_list(text, body)
+    lines = [_decoded(line) for line in body[: MAX_LINE + 1].splitlines()[:3]]
+    if not lines or len(lines[0]) > MAX_LINE:
+        raise FileRefused("header.too_long", f"{text.name}: line 1 is empty or longer than {MAX_LINE} bytes.")
+    if first := FINESS_FIRST.fullmatch(lines[0].strip()):
+        return _finess(text, first[1], lines[1:])
+    return TableLayout(read_header(lines[0], TABLES), text.stamp)
+
+
+def _white_list(text: Text, body: bytes) -> Layout:
+    if NAMESPACE.encode() not in body or b"ListeBlancheMSSante" not in body:
+        raise FileRefused(
+            "file.unknown",
+            f"{text.name} is XML or HTML that begins with {_decoded(body[:SHOWN])!r}: not a file that is read here. "
+            f"Expected the white list: root ListeBlancheMSSante in the namespace {NAMESPACE}.",
+        )
+    generated = GENERATED.search(body)
+    return WhiteListLayout(_digits(_decoded(generated[1])) if generated else text.stamp)
+
+
+def _finess(text: Text, date: str, rows: Sequence[str]) -> Layout:
+    record = next((row.split(";")[0] for row in rows if row.strip()), FINESS_RECORD)
+    if record != FINESS_RECORD:
+        raise FileRefused(
+            "file.unknown",
+            f"{text.name}: line 2 is a FINESS row of type {record[:SHOWN]!r}. Expected {FINESS_RECORD!r}, the stock of "
+            "sites (etalab cs1100502).",
+        )
+    return FinessLayout(_digits(date) or text.stamp)
+
+
+def _decoded(line: bytes) -> str:
+    try:
+        return line.decode(UTF_8)
+    except UnicodeDecodeError:
+        return line.decode(CP1252, errors="replace")
+
+
+def _digits(date: str) -> str | None:
+    """Digits of an ISO date, to the minute, so that stamps of one source compare as text."""
+    return re.sub(r"[^0-9]", "", date)[: len("YYYYMMDDhhmm")] or None

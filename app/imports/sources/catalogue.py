@@ -1,0 +1,8 @@
+"""The national sources, one module each; `SOURCES` in the order in which the files of one command are applied."""
+
+from app.imports.sources import finess, mssante, personne_activite, savoir_faire, white_list
+from app.imports.sources.description import Source
+
+# Sources whose files are tables with a header.
+TABLES: tuple[Source, ...] = (personne_activite.SOURCE, savoir_faire.SOURCE, mssante.SOURCE)
+SOURCES: tuple[Source, ...] = (white_list.SOURCE, finess.SOURCE, *TABLES)
