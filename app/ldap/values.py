@@ -1,5 +1,6 @@
 """Text as slapd takes and compares it: cleaned, without accents, without two values that slapd takes for one."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -14,7 +15,8 @@ _LETTERS = str.maketrans(
 # Control characters, private use, unassigned code points, line and paragraph separators; Cf (soft hyphens and the like)
 # only hinders searches.
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-_DOT_ABOVE = "\u0307"
+_ACCENTS = re.compile("[\u0300-\u036f]+")
+_CAPITAL_DOTTED_I = "\u0130"
 
 
 def clean(value: str | None) -> str:
@@ -31,17 +33,18 @@ def unaccented(value: str) -> str:
     """The same text without accents and ligatures, in the same case."""
     if value.isascii():
         return value
-    decomposed = unicodedata.normalize("NFKD", value.translate(_LETTERS))
     # A lone accent is a space with an accent.
-    return " ".join("".join(char for char in decomposed if not unicodedata.combining(char)).split())
+    return " ".join(_ACCENTS.sub("", unicodedata.normalize("NFKD", value.translate(_LETTERS))).split())
 
 
 def distinct(values: Iterable[str]) -> list[str]:
     """The values in order, without empty ones and without those that slapd would take for one before (error 20)."""
+    different = list(dict.fromkeys(filter(None, values)))
+    if len(different) < 2:  # noqa: PLR2004 - one value is no pair
+        return different
     found: dict[str, str] = {}
-    for value in values:
-        if value:
-            found.setdefault(_matched(value), value)
+    for value in different:
+        found.setdefault(_matched(value), value)
     return list(found.values())
 
 
@@ -58,9 +61,8 @@ def postal(lines: Iterable[str]) -> str:
 def _matched(value: str) -> str:
     """The form in which caseIgnoreMatch compares: compatibility forms folded, each letter's simple upper case."""
     folded = unicodedata.normalize("NFKC", value)
-    if not folded.isascii():
+    upper = folded.upper()
+    if len(upper) > len(folded):
         # Never more than one letter for one: slapd tells Straße from Strasse.
-        folded = "".join(char if len(char.upper()) > 1 else char.upper() for char in folded)
-        folded = unicodedata.normalize("NFKD", folded).replace("I" + _DOT_ABOVE, "I")
-        return unicodedata.normalize("NFKC", folded)
-    return folded.upper()
+        upper = "".join(char if len(char.upper()) > 1 else char.upper() for char in folded)
+    return unicodedata.normalize("NFKC", upper).replace(_CAPITAL_DOTTED_I, "I")
