@@ -43,7 +43,6 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     drain_lock_ms: int = 100
     publish_wide: int = 1_000
-    feed_retention_days: int = 30
 
     @model_validator(mode="after")
     def _no_unknown_variable(self) -> Self:
