@@ -126,18 +126,16 @@ def test_a_step_writes_no_more_than_one_batch(
     assert_equal(ldap_settings, exporter, world)
 
 
+@pytest.mark.parametrize("moves", [0, 2])
+@pytest.mark.usefixtures("synced")
 def test_a_stale_exporter_is_refused_and_writes_nothing(
-    world: psycopg.Connection[Any],
-    connection: psycopg.Connection[Any],
-    ldap_settings: Settings,
-    exporter: Exporter,
+    world: psycopg.Connection[Any], connection: psycopg.Connection[Any], exporter: Exporter, moves: int
 ) -> None:
-    sync_once(ldap_settings)
     now = edition(exporter)
     add(world, "neuf@ch-exemple.mssante.fr")
     documents = current(connection, ["neuf@ch-exemple.mssante.fr"])
     with pytest.raises(StaleExporter, match=f"edition {now}"):
-        apply(exporter, documents, now - 1, now + 1)
+        apply(exporter, documents, now - 1, now - 1 + moves)
     assert "neuf@ch-exemple.mssante.fr" not in held(exporter)
     assert edition(exporter) == now
 
