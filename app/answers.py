@@ -1,0 +1,44 @@
+"""Answers of the directory as ready bytes: ETag, If-None-Match, Directory-Edition.
+
+Bodies are joined from documents that PostgreSQL holds as text; nothing is parsed or built again on the way out.
+"""
+
+from hashlib import sha256
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+MEDIA_TYPE = "application/json"
+EDITION = "Directory-Edition"
+# A copy may be kept but must be asked for again: what was hidden a moment ago must not be shown.
+CACHE_CONTROL = "no-cache"
+TAG_DIGITS = 16
+
+
+def resource_tag(sequence: int, tag: str) -> str:
+    """ETag of a resource: the change that last touched it and the first 16 hex digits of its fingerprint."""
+    return f'"{sequence}-{tag}"'
+
+
+def body_tag(body: bytes) -> str:
+    """ETag of an answer that is made of several resources."""
+    return f'"{sha256(body).hexdigest()[:TAG_DIGITS]}"'
+
+
+def tagged(request: Request, body: bytes, tag: str, edition: int, extra: dict[str, str] | None = None) -> Response:
+    """200 with the body, or 304 without it when the caller holds this very state."""
+    headers = {"ETag": tag, EDITION: str(edition), "Cache-Control": CACHE_CONTROL, **(extra or {})}
+    held = request.headers.get("if-none-match")
+    if held is not None and _matches(held, tag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type=MEDIA_TYPE)
+
+
+def untagged(body: bytes, edition: int) -> Response:
+    """200 to a POST, which is never cached and carries no ETag."""
+    return Response(body, headers={EDITION: str(edition), "Cache-Control": "no-store"}, media_type=MEDIA_TYPE)
+
+
+def _matches(held: str, tag: str) -> bool:
+    """RFC 9110 §13.1.2: a list of tags or `*`, compared weakly."""
+    return held.strip() == "*" or any(each.strip().removeprefix("W/") == tag for each in held.split(","))

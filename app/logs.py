@@ -1,0 +1,95 @@
+"""Logs: one JSON object a line on stderr, and one line for each request.
+
+A line tells method, route template, status and duration, never the path, the query, a header or a body: look-ups name
+people, and headers carry keys.
+"""
+
+import logging
+import re
+import secrets
+import sys
+import time
+from collections.abc import Callable
+
+import structlog
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+HEADER = b"x-request-id"
+
+# (method, route template, status, seconds)
+Observer = Callable[[str, str, int, float], None]
+
+
+def configure(level: str) -> None:
+    """Log from `level` upwards, as JSON on stderr: stdout belongs to the results of commands."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+class RequestLog:
+    """Give each request an id, echo it on every answer, time it, and answer what nobody expected.
+
+    It stands around everything else, so that errors of other middleware carry the id too.
+    """
+
+    def __init__(self, app: ASGIApp, observe: Observer, unexpected: Callable[[str | None], Response]) -> None:
+        self._app = app
+        self._observe = observe
+        self._unexpected = unexpected
+        self._logger = structlog.get_logger(__name__)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = scope["request_id"] = _request_id(scope)
+        echo = (HEADER, request_id.encode())
+        status = 0
+        started = time.perf_counter()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], echo]
+            await send(message)
+
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:
+            self._logger.exception("request failed", route=_route(scope))
+            if status:  # half an answer is out: only a broken connection can say so
+                raise
+            await self._unexpected(request_id)(scope, receive, send_with_id)
+        finally:
+            seconds = time.perf_counter() - started
+            method, route = scope["method"], _route(scope)
+            self._observe(method, route, status, seconds)
+            self._logger.info("request", method=method, route=route, status=status, ms=round(seconds * 1_000, 1))
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == HEADER:
+            given: str = value.decode("latin-1")
+            if REQUEST_ID.fullmatch(given):
+                return given
+            break
+    return secrets.token_hex(16)
+
+
+def _route(scope: Scope) -> str:
+    """The template of the path, which names no one; `unknown` where no route fits."""
+    return str(getattr(scope.get("route"), "path_format", "unknown"))

@@ -1,0 +1,85 @@
+"""`/v1/mailboxes`: one by address, lists, batches."""
+
+from datetime import UTC
+from http import HTTPStatus
+from typing import Annotated, NoReturn
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
+
+from app.answers import resource_tag, tagged, untagged
+from app.identifiers import InvalidIdentifier, MailboxAddress
+from app.mailboxes import queries
+from app.mailboxes.schemas import Mailbox, MailboxBatch, MailboxLookup, MailboxPage, MailboxQuery
+from app.paging import Id
+from app.problems import CursorInvalid, InvalidRequest, Problem, documented
+from app.publication.listing import listed, opened
+from app.publication.reading import batch
+
+router = APIRouter(tags=["mailboxes"])
+
+
+class MailboxUnknown(Problem):
+    status = HTTPStatus.NOT_FOUND
+    code = "mailbox.unknown"
+    title = "No such mailbox is published"
+
+
+class MailboxWithdrawn(Problem):
+    status = HTTPStatus.GONE
+    code = "mailbox.withdrawn"
+    title = "This mailbox was withdrawn"
+
+
+@router.get(
+    "/v1/mailboxes/{address:path}",
+    responses={200: {"model": Mailbox}, **documented(MailboxUnknown, MailboxWithdrawn, InvalidRequest)},
+)
+async def read_mailbox(request: Request, address: Annotated[Id, Path(description="Any case of letters")]) -> Response:
+    """One mailbox by its address. A hidden address answers like one that never was."""
+    try:
+        parsed = MailboxAddress.parse(address)
+    except InvalidIdentifier:
+        raise _unknown() from None
+    found = await queries.by_address(request.app.state.pool, parsed)
+    if found.document is None:
+        _absent(found)
+    return tagged(request, found.document.encode(), resource_tag(found.sequence, found.tag), found.edition)
+
+
+@router.get("/v1/mailboxes", responses={200: {"model": MailboxPage}, **documented(CursorInvalid, InvalidRequest)})
+async def list_mailboxes(request: Request, query: Annotated[MailboxQuery, Query()]) -> Response:
+    """Mailboxes by domain, type or holder, in order of their address."""
+    found = await queries.of_query(query).page(request.app.state.pool, opened(request, query), query.limit)
+    return listed(request, query, found)
+
+
+@router.post("/v1/mailboxes/lookup", responses={200: {"model": MailboxBatch}, **documented(InvalidRequest)})
+async def look_up_mailboxes(request: Request, body: MailboxLookup) -> Response:
+    """Up to 1 000 addresses at once: one result for each, in order."""
+    candidates = [_address(text) for text in body.addresses]
+    edition, answer = await batch(request.app.state.pool, "mailbox", body.addresses, candidates)
+    return untagged(answer, edition)
+
+
+def _address(text: str) -> tuple[str, ...]:
+    try:
+        return (MailboxAddress.parse(text),)
+    except InvalidIdentifier:
+        return ()
+
+
+def _unknown(edition: int | None = None) -> MailboxUnknown:
+    return MailboxUnknown("Check the spelling. Mailboxes on the red list are not published either.", edition=edition)
+
+
+def _absent(found: queries.Found) -> NoReturn:
+    if found.since is None:
+        raise _unknown(found.edition)
+    raise MailboxWithdrawn(
+        "Send to the successor, if one is named, or look the holder up again.",
+        edition=found.edition,
+        since=found.since.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        successor=found.successor,
+        reason=found.reason,
+    )

@@ -1,0 +1,120 @@
+"""Pages by key: query parameters of lists, sealed cursors, and the body of a page.
+
+A cursor holds the sort key of the last item, sealed by an HMAC over route, filters and key: whoever alters it, or uses
+it for another question, gets `cursor.invalid`, never a wrong page.
+"""
+
+import hmac
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from starlette.requests import Request
+
+from app.problems import CursorInvalid, InvalidRequest
+
+DEFAULT_LIMIT, LARGEST_LIMIT = 50, 200
+# Counting goes no further: the total of a broad search is told as "at least so many".
+COUNTED = 10_000
+LONGEST_TERM, LONGEST_CURSOR = 200, 2_000
+SEAL_BYTES = 16
+
+# No control characters: PostgreSQL takes no NUL, and no name or number holds any of them.
+Term = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TERM, pattern=r"^[^\x00-\x1f\x7f]*$")]
+# An id as it stands in a path or a batch. Longer ones name nobody.
+Id = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Cursor = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_CURSOR)]
+Position = tuple[str | int, ...]
+
+
+class ListQuery(BaseModel):
+    """Parameters of every list. An unknown parameter is refused: a misspelt filter must not pass for none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    limit: int = Field(DEFAULT_LIMIT, ge=1, le=LARGEST_LIMIT, description="Items on a page")
+    cursor: Cursor | None = Field(None, description="`next` of the page before; with the same filters")
+
+    def filters(self) -> str:
+        """What a cursor of this question is bound to."""
+        return json.dumps(self.model_dump(exclude={"limit", "cursor"}), sort_keys=True, default=str)
+
+
+class Total(BaseModel):
+    """How many items fit. Not exact means: at least so many."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    value: int = Field(examples=[27])
+    exact: bool
+
+
+class Cursors:
+    """Seals and opens cursors under a key derived from the pepper."""
+
+    def __init__(self, pepper: SecretStr) -> None:
+        self._key = hmac.digest(pepper.get_secret_value().encode(), b"annuaire cursor", "sha256")
+
+    def seal(self, binding: str, position: Sequence[str | int]) -> str:
+        """An opaque text for this position, good only for the same `binding` (route and filters)."""
+        payload = json.dumps(position, ensure_ascii=False, separators=(",", ":")).encode()
+        return encode(self.sign(binding, payload) + payload)
+
+    def open(self, binding: str, cursor: str) -> Position:
+        """The position. Raises CursorInvalid."""
+        sealed = decode(cursor)
+        payload = sealed[SEAL_BYTES:]
+        if not hmac.compare_digest(sealed[:SEAL_BYTES], self.sign(binding, payload)):
+            raise CursorInvalid("Use `next` of the page before, unchanged and with the same filters.")
+        return tuple(json.loads(payload))
+
+    def sign(self, binding: str, payload: bytes) -> bytes:
+        return hmac.digest(self._key, binding.encode() + b"\0" + payload, "sha256")[:SEAL_BYTES]
+
+
+def encode(token: bytes) -> str:
+    """Bytes as a text that a URL carries without escapes."""
+    return urlsafe_b64encode(token).rstrip(b"=").decode()
+
+
+def decode(text: str) -> bytes:
+    """The bytes of such a text. Raises CursorInvalid, also for a second spelling of the same bytes."""
+    try:
+        token = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:  # also of text outside ASCII
+        token = b""
+    if not token or encode(token) != text:
+        raise CursorInvalid("This is no cursor of ours. Start without one.")
+    return token
+
+
+def require_single_values(request: Request) -> None:
+    """Refuse a parameter given twice: which of the two was meant is not for us to guess. Raises InvalidRequest."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        faults = [{"pointer": f"/query/{name}", "code": "repeated", "detail": "Given twice."} for name in twice]
+        raise InvalidRequest(f"Give each of these once: {', '.join(twice)}.", errors=faults)
+
+
+def page_body(items: Iterable[str], following: str | None, count: int, edition: int) -> bytes:
+    """The body of a page. `count` = items that fit, counted up to one more than COUNTED."""
+    total = {"value": min(count, COUNTED), "exact": count <= COUNTED}
+    tail = {"next": following, "total": total, "edition": edition}
+    return ('{"items":[' + ",".join(items) + "]," + json.dumps(tail, separators=(",", ":"))[1:]).encode()
+
+
+def with_member(document: str, name: str, value: Any) -> str:
+    """The text of a JSON object with one more member at its end."""
+    return f"{document[:-1]},{json.dumps(name)}:{json.dumps(value)}}}"
+
+
+def next_link(request: Request, following: str | None) -> dict[str, str]:
+    """The header that leads to the next page (RFC 8288), or none."""
+    if following is None:
+        return {}
+    query = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    return {"Link": f'<{request.url.path}?{urlencode([*query, ("cursor", following)])}>; rel="next"'}

@@ -1,0 +1,115 @@
+"""The feed: the log of changes joined with the current documents, and its cursor.
+
+A cursor says after which change of which epoch to go on. Its parts: 4 bytes of checksum, 12 bytes of HMAC, the text
+`epoch:sequence`. A text whose checksum fails is garbage; a sound one of another epoch is foreign, whoever sealed it.
+"""
+
+import hmac
+import json
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from app.paging import Cursors, decode, encode, with_member
+from app.problems import CursorInvalid, Problem
+from app.publication.reading import Pool
+from app.publication.schemas import FeedQuery
+
+CHECK_BYTES, SEAL_BYTES = 4, 12
+# A filter by kind looks no further than this many changes at once; `next` goes on from there.
+WINDOW = 10_000
+
+# One statement: log, documents and edition of one snapshot. The log is dense, so a window is a range of numbers.
+PAGE = """
+WITH bounds AS (
+  SELECT d.edition, d.epoch, coalesce((SELECT min(sequence) FROM change), d.edition + 1) AS oldest FROM directory d
+),
+begun AS (
+  SELECT b.*, coalesce(%(after)s::bigint, b.oldest - 1) AS after FROM bounds b
+)
+SELECT b.edition, b.epoch, b.oldest, b.after, c.sequence, c.kind, c.key, c.operation, p.document, p.fingerprint
+FROM begun b
+LEFT JOIN LATERAL (
+  SELECT * FROM change x
+  WHERE x.sequence > b.after AND x.sequence <= b.after + %(window)s AND (%(kind)s::text IS NULL OR x.kind = %(kind)s)
+  ORDER BY x.sequence LIMIT %(limit)s) c ON true
+LEFT JOIN publication p ON c.operation = 'put' AND p.kind = c.kind AND p.key = c.key
+ORDER BY c.sequence
+"""
+
+
+class FeedCursorExpired(Problem):
+    status = HTTPStatus.GONE
+    code = "feed.cursor_expired"
+    title = "The feed does not go on from this cursor"
+
+
+class FeedCursors:
+    """Seals and opens the cursors of the feed."""
+
+    def __init__(self, cursors: Cursors) -> None:
+        self._cursors = cursors
+
+    def seal(self, epoch: str, sequence: int) -> str:
+        return encode(self._sealed(f"{epoch}:{sequence}".encode()))
+
+    def open(self, cursor: str) -> "Opened":
+        """What a cursor says. Raises CursorInvalid for garbage."""
+        token = decode(cursor)
+        payload = token[CHECK_BYTES + SEAL_BYTES :]
+        epoch, _, sequence = payload.decode(errors="replace").rpartition(":")
+        if token[:CHECK_BYTES] != _check(token[CHECK_BYTES:]) or not epoch:
+            raise CursorInvalid("This is no cursor of a feed. Start without one.")
+        is_ours = hmac.compare_digest(token, self._sealed(payload))
+        return Opened(epoch, int(sequence) if is_ours else 0, is_ours)
+
+    def _sealed(self, payload: bytes) -> bytes:
+        sealed = self._cursors.sign("feed", payload)[:SEAL_BYTES] + payload
+        return _check(sealed) + sealed
+
+
+class Opened(NamedTuple):
+    """A sound cursor. `sequence` is to be trusted only when the seal is ours."""
+
+    epoch: str
+    sequence: int
+    is_ours: bool
+
+
+async def page(pool: Pool, cursors: FeedCursors, query: FeedQuery) -> tuple[int, bytes]:
+    """(edition, body) of the page after the query's cursor.
+
+    Raises CursorInvalid for garbage, FeedCursorExpired for a cursor of another epoch, of changes that were pruned, or
+    of changes that this history has not made (it was restored from an older backup).
+    """
+    opened = None if query.after is None else cursors.open(query.after)
+    after = None if opened is None else opened.sequence
+    parameters = {"after": after, "limit": query.limit, "kind": query.kind, "window": max(WINDOW, query.limit)}
+    async with pool.connection() as connection:
+        cursor = await connection.execute(PAGE, parameters)
+        rows = await cursor.fetchall()
+    edition, epoch, oldest, begun = rows[0][:4]
+    if opened is not None:
+        if opened.epoch != epoch:
+            raise FeedCursorExpired("It belongs to another history: make a new copy.", edition=edition)
+        if not opened.is_ours:
+            raise CursorInvalid("This cursor was altered. Use `next` as it was given.")
+    if not oldest - 1 <= begun <= edition:
+        raise FeedCursorExpired("What it asks for is not kept here: make a new copy.", edition=edition)
+    changes = [row[4:] for row in rows if row[4] is not None]
+    last = changes[-1][0] if len(changes) == query.limit else min(begun + parameters["window"], edition)
+    tail = {"next": cursors.seal(epoch, last), "edition": edition}
+    items = ",".join(_item(*change) for change in changes)
+    return edition, ('{"items":[' + items + "]," + json.dumps(tail)[1:]).encode()
+
+
+def _item(sequence: int, kind: str, key: str, operation: str, document: str | None, fingerprint: bytes | None) -> str:
+    bare: dict[str, Any] = {"sequence": sequence, "kind": kind, "key": key, "operation": operation}
+    text = json.dumps(bare)
+    if document is None or fingerprint is None:
+        return text
+    return f'{text[:-1]},"resource":{with_member(document, "fingerprint", fingerprint.hex())}}}'
+
+
+def _check(sealed: bytes) -> bytes:
+    return sha256(sealed).digest()[:CHECK_BYTES]

@@ -1,0 +1,114 @@
+"""Lists of published resources: one page, its total and the edition, from one statement."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from psycopg.sql import SQL, Composable, Composed, Identifier
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.answers import body_tag, tagged
+from app.paging import COUNTED, ListQuery, Position, next_link, page_body, require_single_values, with_member
+from app.publication.reading import Pool
+
+PAGE = SQL("""
+WITH page AS MATERIALIZED (
+  SELECT {order}, s.key AS resource, {match} AS match FROM {table} s
+  WHERE {where} AND ({order}) > ({after}) ORDER BY {order} LIMIT %(rows)s
+)
+SELECT d.edition, (SELECT count(*) FROM (SELECT FROM {table} s WHERE {where} LIMIT %(counted)s) c),
+       s.document, s.match, {order}
+FROM directory d
+LEFT JOIN (SELECT page.*, p.document FROM page
+           JOIN publication p ON p.kind = %(kind)s AND p.key = page.resource) s ON true
+ORDER BY {order}
+""")
+NO_MATCH = SQL("NULL")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page as it came from the database: rows of (document, match, sort key…), one more than asked if there is."""
+
+    edition: int
+    count: int
+    rows: Sequence[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows of a search table, in which order. `order` ends with a unique column and holds no NULL."""
+
+    kind: str
+    table: str
+    order: tuple[str, ...]
+    where: tuple[Composable, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    match: Composable | None = None
+
+    async def page(self, pool: Pool, after: Position | None, limit: int) -> Found:
+        """At most `limit` + 1 rows after a sort key."""
+        parameters = {
+            **self.parameters,
+            **after_parameters(self.order, after),
+            "kind": self.kind,
+            "rows": limit + 1,
+            "counted": COUNTED + 1,
+        }
+        statement = PAGE.format(
+            order=columns(self.order),
+            table=Identifier(self.table),
+            where=all_of(self.where),
+            after=SQL(", ").join(SQL(f"%(after_{column})s") for column in self.order),
+            match=self.match or NO_MATCH,
+        )
+        return await fetch(pool, statement, parameters)
+
+
+async def fetch(pool: Pool, statement: Composed, parameters: Mapping[str, Any]) -> Found:
+    """Run a statement that gives (edition, count, document, match, sort key…).
+
+    Not prepared: the best plan depends on how rare the values are, so it is made for them.
+    """
+    async with pool.connection() as connection:
+        cursor = await connection.execute(statement, parameters, prepare=False)
+        rows = await cursor.fetchall()
+    return Found(rows[0][0], rows[0][1], [row[2:] for row in rows if row[2] is not None])
+
+
+def all_of(conditions: Sequence[Composable]) -> Composed:
+    """Conditions joined by AND; none = everything."""
+    return SQL(" AND ").join(conditions or [SQL("true")])
+
+
+def columns(names: Sequence[str]) -> Composed:
+    """Columns of the row that is called `s`."""
+    return SQL(", ").join(SQL("s.") + Identifier(name) for name in names)
+
+
+def after_parameters(order: Sequence[str], after: Position | None) -> dict[str, str | int]:
+    """The sort key to go on from, as parameters; before everything when there is none."""
+    return {f"after_{column}": value for column, value in zip(order, after or ("",) * len(order), strict=True)}
+
+
+def opened(request: Request, query: ListQuery) -> Position | None:
+    """The position that the caller's cursor holds. Raises CursorInvalid; InvalidRequest for a repeated parameter."""
+    require_single_values(request)
+    if query.cursor is None:
+        return None
+    position: Position = request.app.state.cursors.open(_binding(request, query), query.cursor)
+    return position
+
+
+def listed(request: Request, query: ListQuery, found: Found) -> Response:
+    """The answer of a list: items with their `match` where there is one, `next`, total, edition, Link and ETag."""
+    page, more = found.rows[: query.limit], len(found.rows) > query.limit
+    following = request.app.state.cursors.seal(_binding(request, query), page[-1][2:]) if more else None
+    items = [document if match is None else with_member(document, "match", match) for document, match, *_ in page]
+    body = page_body(items, following, found.count, found.edition)
+    return tagged(request, body, body_tag(body), found.edition, next_link(request, following))
+
+
+def _binding(request: Request, query: ListQuery) -> str:
+    return request.url.path + "?" + query.filters()

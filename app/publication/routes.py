@@ -1,0 +1,47 @@
+"""`/v1/edition`, `/v1/changes`, `/v1/digest`: the numbered state, how it came to be, and its proof."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from app.answers import body_tag, tagged
+from app.paging import require_single_values
+from app.problems import CredentialsInvalid, CredentialsMissing, CursorInvalid, InvalidRequest, ScopeMissing, documented
+from app.publication import feed
+from app.publication.schemas import DigestState, EditionState, FeedPage, FeedQuery
+from app.publication.state import Digests, digest_body, state
+
+router = APIRouter(tags=["publication"])
+
+
+@router.get("/v1/edition", responses={200: {"model": EditionState}})
+async def read_edition(request: Request) -> Response:
+    """The number of the current state, what still waits to be published, and the sources it was made from."""
+    edition, body = await state(request.app.state.pool)
+    return tagged(request, body, body_tag(body), edition)
+
+
+@router.get(
+    "/v1/changes",
+    responses={
+        200: {"model": FeedPage},
+        **documented(
+            feed.FeedCursorExpired, CursorInvalid, InvalidRequest, CredentialsMissing, CredentialsInvalid, ScopeMissing
+        ),
+    },
+)
+async def read_changes(request: Request, query: Annotated[FeedQuery, Query()]) -> Response:
+    """Every change of the directory in order, each with the current document. For keys with scope `read`."""
+    require_single_values(request)
+    edition, body = await feed.page(request.app.state.pool, request.app.state.feed_cursors, query)
+    return tagged(request, body, body_tag(body), edition)
+
+
+@router.get("/v1/digest", responses={200: {"model": DigestState}})
+async def read_digest(request: Request) -> Response:
+    """The digest of the current edition: equal digests are equal directories."""
+    digests: Digests = request.app.state.digests
+    digest = await digests.current(request.app.state.pool)
+    body = digest_body(digest)
+    return tagged(request, body, body_tag(body), digest.edition)

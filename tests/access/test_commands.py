@@ -1,0 +1,74 @@
+"""`annuaire key …` as its user runs it."""
+
+import json
+from typing import Any
+
+import psycopg
+import pytest
+from starlette.testclient import TestClient
+
+from app import cli
+from app.settings import Settings
+from tests.builders import an_operator
+
+Connection = psycopg.Connection[Any]
+
+
+@pytest.fixture
+def annuaire(api_settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run a command with --json: (exit code, its object)."""
+    monkeypatch.setenv("ANNUAIRE_DATABASE_URL", api_settings.database_url)
+    monkeypatch.setenv("ANNUAIRE_KEY_PEPPER", api_settings.key_pepper.get_secret_value())
+
+    def run(*arguments: str) -> tuple[int, Any]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*arguments, "--json"])
+        code = ended.value.code
+        assert isinstance(code, int)
+        return code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_a_key_is_issued_works_is_listed_and_is_revoked(
+    annuaire: Any, client: TestClient, registry: Connection
+) -> None:
+    operator = an_operator(registry)
+    registry.commit()
+    given = ("key", "issue", "--name", "copy", "--scope", "read", "--scope", "publish", "--operator", operator)
+    code, issued = annuaire(*given)
+    assert (code, set(issued)) == (0, {"id", "key"})
+    headers = {"Authorization": f"Bearer {issued['key']}"}
+    assert client.get("/v1/me", headers=headers).json()["scopes"] == ["publish", "read"]
+
+    code, listed = annuaire("key", "list")
+    assert code == 0
+    assert [(key["id"], key["name"], key["operator"], key["revoked_at"]) for key in listed] == [
+        (issued["id"], "copy", operator, None)
+    ]
+    assert issued["key"].split("_")[2] not in json.dumps(listed)
+
+    code, revoked = annuaire("key", "revoke", issued["id"])
+    assert (code, revoked["id"]) == (0, issued["id"])
+    assert client.get("/v1/me", headers=headers).status_code == 401
+    assert annuaire("key", "revoke", issued["id"]) == (0, revoked)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (("revoke", "nobody"), 2, "key.unknown"),
+        (("issue", "--name", "x", "--scope", "read", "--operator", "nobody"), 2, "operator.unknown"),
+        (("issue", "--name", "x", "--scope", "write"), 64, "usage"),
+        (("issue", "--name", "x"), 64, "usage"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(annuaire: Any, arguments: tuple[str, ...], code: int, error: str) -> None:
+    ended, answer = annuaire("key", *arguments)
+    assert (ended, answer["error"]["code"]) == (code, error)
+
+
+def test_no_key_is_made_without_a_pepper(annuaire: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANNUAIRE_KEY_PEPPER", "")
+    ended, answer = annuaire("key", "issue", "--name", "x", "--scope", "read")
+    assert (ended, answer["error"]["code"]) == (2, "setting.missing")

@@ -1,0 +1,85 @@
+"""Deny by default: every route has a rule, and the rule holds."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from starlette.routing import Mount, Route
+from starlette.testclient import TestClient
+
+from app.access.caller import Identity
+from app.access.rules import RULES, Rule, UnruledRoute, guarded
+from app.main import create_app
+from app.settings import Settings
+
+EVERY_ROUTE = sorted(
+    (method, path, rule)
+    for method, path, rule in (
+        (method, route.path_format, RULES.get(route.path_format))
+        for route in create_app(Settings(_env_file=None, key_pepper="to list the routes")).routes
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    )
+    if rule is not None
+)
+
+
+@pytest.fixture
+def closed(api_settings: Settings) -> Iterator[TestClient]:
+    """The API where anonymous access is switched off."""
+    app = create_app(api_settings.model_copy(update={"anonymous_access": False}))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+def call(client: TestClient, method: str, path: str, headers: dict[str, str] | None = None) -> int:
+    concrete = path.replace("{", "").replace("}", "")
+    return client.request(method, concrete, headers=headers, json={} if method == "POST" else None).status_code
+
+
+def test_every_route_of_the_app_has_a_rule_and_every_rule_a_route(api_settings: Settings) -> None:
+    routes = create_app(api_settings).routes
+    assert {getattr(route, "path_format", repr(route)) for route in routes} == set(RULES)
+
+
+def test_a_route_without_a_rule_stops_the_app() -> None:
+    router = APIRouter()
+
+    @router.get("/v1/new")
+    async def new() -> None: ...
+
+    for route in (router.routes[0], Mount("/files", app=router), Route("/v1/mailboxes", new)):
+        with pytest.raises(UnruledRoute):
+            guarded(route)
+
+
+@pytest.mark.parametrize(("method", "path", "rule"), EVERY_ROUTE)
+def test_an_anonymous_caller_reaches_only_what_is_open(
+    client: TestClient, closed: TestClient, method: str, path: str, rule: Rule
+) -> None:
+    assert (call(client, method, path) == 401) == (rule in {Rule.READ, Rule.ANY_KEY})
+    assert (call(closed, method, path) == 401) == (rule is not Rule.OPEN)
+
+
+@pytest.mark.parametrize(("method", "path", "rule"), [line for line in EVERY_ROUTE if line[2] is not Rule.OPEN])
+def test_a_key_that_may_not_read_is_told_so(
+    closed: TestClient, key_for: Callable[..., dict[str, str]], method: str, path: str, rule: Rule
+) -> None:
+    status = call(closed, method, path, key_for("audit"))
+    assert (status == 403) == (rule is not Rule.ANY_KEY)
+    assert status != 401
+
+
+@pytest.mark.parametrize("scope", ["read", "publish", "admin"])
+def test_reading_publishing_and_administering_keys_read(
+    closed: TestClient, key_for: Callable[..., dict[str, str]], scope: str
+) -> None:
+    headers = key_for(scope)
+    assert {call(closed, "GET", path, headers) for path in ("/v1/changes", "/v1/mailboxes", "/v1/digest")} == {200}
+
+
+def test_scopes_add_up_and_only_reading_is_implied() -> None:
+    both = Identity(scopes=frozenset({"publish", "audit"}))
+    assert [both.may(scope) for scope in ("read", "publish", "audit", "admin")] == [True, True, True, False]
+    assert not Identity().may("read")
