@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar
 import psycopg
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from fastapi import Depends, Request
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
@@ -19,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 import migrations as migration_scripts
+from app.console import Refused, one_line
 from app.settings import Settings
 
 NAMING = {
@@ -67,8 +69,23 @@ def alembic_config(database_url: str) -> Config:
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Bring the schema to `revision`. Safe to call again; two callers at once wait for one another."""
-    command.upgrade(alembic_config(database_url), revision)
+    """Bring the schema to `revision`. Safe to call again; two callers at once wait for one another.
+
+    Raises Refused when the database has a schema that a newer annuaire made.
+    """
+    try:
+        command.upgrade(alembic_config(database_url), revision)
+    except CommandError as error:
+        raise schema_unknown(error) from error
+
+
+def schema_unknown(error: Exception) -> Refused:
+    """What to tell of a revision that none of our migrations made."""
+    return Refused(
+        f"the database has a schema that this code does not know ({one_line(error)}): a newer annuaire made it; "
+        "run that one, or use another database or --data-dir",
+        "schema.unknown",
+    )
 
 
 def open_engine(settings: Settings) -> AsyncEngine:

@@ -1,6 +1,7 @@
 """The worker: the two loops with a cursor, publish drain and LDAP sync, each in a thread of its own."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import psycopg
@@ -12,7 +13,8 @@ from app.settings import Settings
 
 logger = structlog.get_logger(__name__)
 
-# A loop that lost its server comes back after 0.1 s, then ever later, at most every 10 s, while the worker lives.
+# A loop that lost its server comes back after 0.1 s, then ever later, at most every 10 s, while the worker lives; one that
+# ran for longer than that begins anew.
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
 
 
@@ -43,10 +45,12 @@ def _kept_alive(
 ) -> None:
     pause = FIRST_PAUSE
     while not stop.is_set():
+        started = time.monotonic()
         try:
             loop(settings, stop)
-            pause = FIRST_PAUSE
         except (psycopg.OperationalError, OSError) as error:
+            if time.monotonic() - started > LONGEST_PAUSE:
+                pause = FIRST_PAUSE
             logger.warning("loop lost its server, trying again", loop=name, error=str(error).strip(), pause_s=pause)
             stop.wait(pause)
             pause = min(LONGEST_PAUSE, pause * 2)

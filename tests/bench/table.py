@@ -1,0 +1,41 @@
+"""The benchmark table: each figure beside its limit, measured in the same run."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Line:
+    """One figure: what, how much, the limit beside it, and the least allowed value or ratio (None: reported only)."""
+
+    what: str
+    value: float
+    unit: str
+    limit: str = ""
+    limit_value: float | None = None
+    least: float | None = None
+    most: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        return self.value / self.limit_value if self.limit_value else None
+
+    @property
+    def passes(self) -> bool:
+        return (self.least is None or self.value >= self.least) and (self.most is None or self.value <= self.most)
+
+
+def rendered(lines: list[Line]) -> str:
+    """The table as text, aligned, one line a figure."""
+    rows = [("what", "measured", "limit, same run", "ratio", "wanted")]
+    for line in lines:
+        limit = f"{line.limit} {line.limit_value:,.0f} {line.unit}" if line.limit_value else ""
+        wanted = (
+            f"≥ {line.least:,.0f}" if line.least is not None else f"≤ {line.most:,.0f}" if line.most is not None else ""
+        )
+        mark = "" if line.passes else "  MISSED"
+        ratio = f"{line.ratio:.2f}" if line.ratio is not None else ""
+        rows.append((line.what, f"{line.value:,.0f} {line.unit}", limit, ratio, wanted + mark))
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

@@ -1,0 +1,40 @@
+"""The worker outlives its servers, and says what a loop of its own died of."""
+
+import threading
+
+import psycopg
+import pytest
+
+from app import worker
+from app.publication import drain
+from app.settings import Settings
+from tests.harness.database import Database
+from tests.publication.world import WORLD, assert_world
+
+
+def test_the_worker_goes_on_when_postgres_cuts_its_connections(database: Database, settings: Settings) -> None:
+    connection = database.connect(autocommit=True)
+    stop = threading.Event()
+    running = threading.Thread(target=worker.run, args=(settings, stop))
+    running.start()
+    try:
+        for _ in range(200):
+            cut = connection.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            ).fetchone()
+            if cut and cut[0]:
+                break
+            stop.wait(0.05)
+        connection.execute(WORLD)
+        assert drain.drain_all(settings) == 12
+    finally:
+        stop.set()
+        running.join()
+    assert_world(connection)
+
+
+def test_a_fault_of_our_own_in_a_loop_ends_the_worker_with_it(database: Database, settings: Settings) -> None:
+    database.connect(autocommit=True).execute("DROP FUNCTION drain(integer, integer)")
+    with pytest.raises(psycopg.errors.UndefinedFunction):
+        worker.run(settings, threading.Event())
