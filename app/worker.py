@@ -13,8 +13,8 @@ from app.settings import Settings
 
 logger = structlog.get_logger(__name__)
 
-# A loop that lost its server comes back after 0.1 s, then ever later, at most every 10 s, while the worker lives; one that
-# ran for longer than that begins anew.
+# A loop that lost its server comes back after 0.1 s, then ever later, at most every 10 s, while the worker lives; one
+# that ran for longer than that begins anew.
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
 
 

@@ -1,5 +1,6 @@
 """The SQL of the migrations that create functions and views stands in files of its own, readable as SQL."""
 
+from contextlib import closing
 from pathlib import Path
 
 from alembic import op
@@ -12,5 +13,5 @@ def run(name: str) -> None:
     # The driver's own cursor: the text holds colons and percent signs that no layer may take for parameters.
     connection = op.get_bind().connection.dbapi_connection
     assert connection is not None, "migrations run online only"  # noqa: S101 - narrows the type
-    with connection.cursor() as cursor:
+    with closing(connection.cursor()) as cursor:
         cursor.execute((DIRECTORY / name).read_text(encoding="utf-8"))
