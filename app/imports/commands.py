@@ -31,7 +31,7 @@ def imports() -> None:
 @app.command(epilog="Example: annuaire import run PS_LibreAcces_202609230201.zip --data-dir var")
 def run(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", exists=True, dir_okay=False, readable=True, help="In any order.")
+        list[Path], typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True, help="In any order.")
     ],
     accept_guard: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help=f"Override one guard: {', '.join(guards.NAMES)}.")
@@ -85,7 +85,7 @@ def list_runs(
 
 
 def _rejects(folder: Path | None, data_dir: Path | None) -> Path:
-    return folder or (data_dir or DEFAULT_DATA_DIR) / "rejects"
+    return (folder or (data_dir or DEFAULT_DATA_DIR) / "rejects").absolute()
 
 
 def _line(found: dict[str, Any]) -> str:

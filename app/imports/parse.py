@@ -59,6 +59,9 @@ class Parser:
         checked = not self._is_clean(block)
         rows: list[bytes] = []
         for number, line in enumerate(lines, start=first):
+            if not line:
+                self._reading.blank += 1
+                continue
             try:
                 rows.append(b"%d|%b\n" % (number, self._row(self._text(number, line) if checked else line)))
             except BadLine as fault:

@@ -47,6 +47,7 @@ class Reading:
         self.blank = 0
         self.rejected = 0
         self.warnings: Counter[str] = Counter()
+        # Not in a with block: it lives as long as the reading, which closes it.
         self._spool: IO[str] = tempfile.SpooledTemporaryFile(SPOOL, "w+", encoding="utf-8", newline="")  # noqa: SIM115
         self._writer = csv.writer(self._spool)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from app.imports.header import read_header
 from app.imports.layouts import FINESS_RECORD, FinessLayout, TableLayout
 from app.imports.lines import MAX_LINE
-from app.imports.parse import BOM, CP1252, UTF_8
+from app.imports.parse import BOM, CONTROLS, CP1252, UTF_8
 from app.imports.reading import Layout
 from app.imports.receive import GZIP, ZIP, Text
 from app.imports.refusal import FileRefused
@@ -17,6 +17,7 @@ from app.imports.sources.white_list import NAMESPACE, WhiteListLayout
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 FINESS_FIRST = re.compile(r"finess;etalab;[^;]*;([^;]*);?", re.IGNORECASE)
 GENERATED = re.compile(rb"<(?:[\w.-]+:)?DateDeGeneration[^>]*>\s*([^<\s]{10,40})")
+CONTROL = re.compile(f"[{re.escape(CONTROLS.decode())}]")
 SHOWN = 60
 
 
@@ -35,6 +36,12 @@ def recognise(text: Text) -> Layout:
     lines = [_decoded(line) for line in body[: MAX_LINE + 1].splitlines()[:3]]
     if not lines or len(lines[0]) > MAX_LINE:
         raise FileRefused("header.too_long", f"{text.name}: line 1 is empty or longer than {MAX_LINE} bytes.")
+    if control := CONTROL.search(lines[0]):
+        raise FileRefused(
+            "header.control_character",
+            f"{text.name}: character {control.start() + 1} of line 1 is the control character 0x{ord(control[0]):02X}: "
+            "no text, or a damaged one. Take it again from its publisher.",
+        )
     if first := FINESS_FIRST.fullmatch(lines[0].strip()):
         return _finess(text, first[1], lines[1:])
     return TableLayout(read_header(lines[0], TABLES), text.stamp)

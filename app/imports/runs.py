@@ -72,7 +72,7 @@ def keep_rejects(connection: Connection, run: str, folder: Path) -> Path:
         " ORDER BY line LIMIT %s",
         [run, KEPT_REJECTS],
     )
-    path = folder.absolute() / f"{run}.csv"
+    path = folder / f"{run}.csv"
     statement = f"COPY (SELECT {REJECT_COLUMNS} FROM import_stage_reject ORDER BY line) TO STDOUT (FORMAT csv, HEADER)"  # noqa: S608 - our own names
     try:
         folder.mkdir(parents=True, exist_ok=True)
