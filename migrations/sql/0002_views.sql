@@ -32,17 +32,23 @@ CREATE TRIGGER refresh_labels AFTER INSERT OR UPDATE OR DELETE ON code FOR EACH 
 CREATE TRIGGER refresh_labels AFTER INSERT OR UPDATE OR DELETE ON code_binding FOR EACH STATEMENT EXECUTE FUNCTION refresh_labels();
 CREATE TRIGGER refresh_labels AFTER INSERT OR UPDATE OR DELETE ON file_label FOR EACH STATEMENT EXECUTE FUNCTION refresh_labels();
 
-CREATE FUNCTION coded(value_set text, code text) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT coalesce((SELECT l.coded FROM code_label l WHERE l.value_set = $1 AND l.code = nullif($2, '')),
-                  '{"code":' || to_json(nullif($2, ''))::text || ',"label":null}', 'null')
-$$;
+CREATE FUNCTION coded(asked_set text, asked_code text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$ BEGIN
+  IF asked_code IS NULL OR asked_code = '' THEN
+    RETURN 'null';
+  END IF;
+  RETURN coalesce((SELECT l.coded FROM code_label l WHERE l.value_set = asked_set AND l.code = asked_code),
+                  '{"code":' || to_json(asked_code)::text || ',"label":null}');
+END $$;
 COMMENT ON FUNCTION coded IS 'Canonical JSON {code, label} of a code of a value set, or null.';
 
-CREATE FUNCTION label(value_set text, code text) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT coalesce((SELECT to_json(l.label)::text FROM code_label l WHERE l.value_set = $1 AND l.code = $2), 'null')
-$$;
+CREATE FUNCTION label(asked_set text, asked_code text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$ BEGIN
+  IF asked_code IS NULL THEN
+    RETURN 'null';
+  END IF;
+  RETURN coalesce((SELECT to_json(l.label)::text FROM code_label l WHERE l.value_set = asked_set AND l.code = asked_code), 'null');
+END $$;
 COMMENT ON FUNCTION label IS 'The label of a code of a value set as a JSON string, or null.';
 
 CREATE VIEW shown_skill AS
