@@ -11,7 +11,7 @@ from alembic.script.revision import RevisionError
 from alembic.util.exc import CommandError
 from ldap3 import BASE, NONE, Connection, Server
 from ldap3.core.exceptions import LDAPException
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 
 from app.console import Refused, one_line
 from app.db import alembic_config, connect, schema_unknown, sqlalchemy_url
@@ -47,10 +47,9 @@ def examine(settings: Settings) -> list[Finding]:
 def missing_migrations(database_url: str) -> list[str]:
     """Revisions of the code that the database has not had yet, oldest first. Raises Refused for a newer schema."""
     scripts = ScriptDirectory.from_config(alembic_config(database_url))
-    engine = create_engine(sqlalchemy_url(database_url), connect_args={"connect_timeout": PATIENCE})
+    engine = create_engine(sqlalchemy_url(database_url), poolclass=NullPool, connect_args={"connect_timeout": PATIENCE})
     with engine.connect() as connection:
         present = MigrationContext.configure(connection).get_current_heads()
-    engine.dispose()
     try:
         done = {script.revision for head in present for script in scripts.iterate_revisions(head, "base")}
     except (CommandError, RevisionError) as error:

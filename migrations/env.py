@@ -3,7 +3,7 @@
 import importlib
 
 from alembic import context
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from app.db import Base, sqlalchemy_url
 from app.settings import Settings
@@ -19,7 +19,7 @@ for package in MODELS:
 def run() -> None:
     """Run the migrations in one transaction."""
     url = context.config.attributes.get("url") or sqlalchemy_url(Settings().database_url)
-    engine = create_engine(url)
+    engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
         context.configure(
             connection=connection,
@@ -30,7 +30,6 @@ def run() -> None:
         with context.begin_transaction():
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
             context.run_migrations()
-    engine.dispose()
 
 
 run()
