@@ -1,7 +1,5 @@
 """The command root: `annuaire …`. Wiring only; each group of commands lives with its feature."""
 
-import importlib
-import importlib.util
 import signal
 import sys
 import threading
@@ -14,13 +12,20 @@ import psycopg
 import typer
 import uvicorn
 
-from app import db
+from app import db, logs
+from app.access.commands import app as key_app
+from app.access.keys import PepperMissing
 from app.console import DIFFERENCES, DONE, INTERRUPTED, REFUSED, USAGE, Refused, emit, one_line, refuse, say
 from app.doctor import examine, missing_migrations
 from app.embedded.attach import settings_for
 from app.embedded.bring_up import Options
 from app.embedded.ports import LOOPBACK, require_free
 from app.embedded.up import up as run_up
+from app.imports.commands import app as import_app
+from app.ldap.commands import app as ldap_app
+from app.publication.commands import digest
+from app.sandbox.commands import app as sandbox_app
+from app.trust.commands import domain_app, operator_app
 
 # What typer makes of a KeyboardInterrupt.
 TYPER_INTERRUPTED = 130
@@ -34,6 +39,13 @@ app = typer.Typer(
 )
 db_app = typer.Typer(no_args_is_help=True, help="The schema of the database.")
 app.add_typer(db_app, name="db")
+app.command(epilog="Example: annuaire digest --json --data-dir var")(digest)
+app.add_typer(import_app, name="import")
+app.add_typer(key_app, name="key")
+app.add_typer(operator_app, name="operator")
+app.add_typer(domain_app, name="domain")
+app.add_typer(ldap_app, name="ldap")
+app.add_typer(sandbox_app, name="sandbox")
 
 DataDir = Annotated[Path | None, typer.Option(help="Use the running annuaire up of this directory.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, logs on stderr.")]
@@ -68,10 +80,14 @@ def serve(
     settings = settings_for(data_dir)
     if host == LOOPBACK:
         require_free(port, use="the API", option="--port")
+    try:
+        http = create_app(settings)
+    except PepperMissing as missing:
+        raise Refused(one_line(missing), "setting.missing") from missing
     if as_json:
         emit({"api": f"http://{host}:{port}"}, as_json=True)
     uvicorn.run(
-        create_app(settings),
+        http,
         host=host,
         port=port,
         loop="uvloop",
@@ -88,6 +104,7 @@ def worker(data_dir: DataDir = None, *, as_json: Json = False) -> None:
     from app.worker import run  # noqa: PLC0415 - only the worker needs its loops
 
     settings = settings_for(data_dir)
+    logs.configure(settings.log_level)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -128,21 +145,6 @@ def doctor(data_dir: DataDir = None, *, as_json: Json = False) -> None:
     wrong = [finding for finding in findings if finding.ok is False]
     emit({"ok": not wrong, "findings": [asdict(finding) for finding in findings]}, as_json=as_json, text=text)
     raise typer.Exit(REFUSED if wrong else DONE)
-
-
-GROUPS = {
-    "import": ("app.imports.commands", "app"),
-    "sandbox": ("app.sandbox.commands", "app"),
-    "ldap": ("app.ldap.commands", "app"),
-    "key": ("app.access.commands", "app"),
-    "operator": ("app.trust.commands", "operator_app"),
-    "domain": ("app.trust.commands", "domain_app"),
-}
-for name, (module, attribute) in GROUPS.items():
-    if importlib.util.find_spec(module):
-        app.add_typer(getattr(importlib.import_module(module), attribute), name=name)
-if importlib.util.find_spec("app.publication.commands"):
-    app.command(name="digest")(importlib.import_module("app.publication.commands").digest)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,8 +11,9 @@ import typer
 
 from app import cli
 from app.console import Refused, emit, one_line, progress
-from app.embedded import Postgres
-from tests.harness.database import cloned
+from app.embedded import Postgres, free_port
+from app.settings import Settings
+from tests.harness.database import Database, cloned
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -125,3 +126,31 @@ def test_progress_is_silent_where_nobody_watches(capsys: pytest.CaptureFixture[s
 
 def test_a_library_s_words_become_one_line() -> None:
     assert one_line(Refused("a\n\tb ")) == "a b"
+
+
+def test_the_digest_of_an_empty_directory(run: Run, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANNUAIRE_DATABASE_URL", database.dsn)
+    code, out, _ = run("digest", "--json")
+    told = json.loads(out)
+    assert (code, told["edition"], len(told["root"])) == (0, 0, 64)
+    assert run("digest")[1] == f"{told['root']}  edition 0\n"
+
+
+def test_doctor_says_that_the_rule_of_domains_is_off(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANNUAIRE_DATABASE_URL", settings.database_url)
+    monkeypatch.setenv("ANNUAIRE_LDAP_ENABLED", "false")
+    code, out, _ = run("doctor", "--json")
+    findings = {finding["name"]: finding for finding in json.loads(out)["findings"]}
+    assert code == 0
+    assert findings["schema"]["ok"] is True
+    assert "rule of domains is off" in findings["white list"]["detail"]
+    assert "switched off" in findings["ldap"]["detail"]
+
+
+def test_serving_without_a_pepper_is_refused_in_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANNUAIRE_KEY_PEPPER", raising=False)
+    code, out, err = run("serve", "--json", "--port", str(free_port()))
+    assert (code, json.loads(out)["error"]["code"]) == (2, "setting.missing")
+    assert err.count("\n") == 1

@@ -10,7 +10,7 @@ import psycopg
 
 from app.embedded import Postgres, Slapd
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 SUFFIX_ENTRY = b"dn: dc=mssante,dc=fr\nobjectClass: dcObject\nobjectClass: organization\ndc: mssante\no: test\n\n"
 
 
@@ -35,10 +35,11 @@ def kill(server: Postgres | Slapd) -> int:
     return pid
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
+def wait_for(condition: Callable[[], bool], what: str, account: Callable[[], str] = lambda: "") -> None:
+    """Until the condition holds; a failure says `what` and gives the `account` of those who know."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for: {what}"
+        assert time.monotonic() < deadline, f"waited in vain for: {what}\n{account()}"
         time.sleep(0.05)
 
 

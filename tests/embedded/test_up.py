@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from app.embedded import free_port
-from app.embedded.process import inhabitants
+from app.embedded.process import inhabitants, last_lines
 from tests.embedded.servers import is_alive, wait_for
 
 ORDER = ["api", "worker", "slapd", "postgres"]
@@ -48,12 +48,17 @@ class Up:
         return self._out.read_text(encoding="utf-8")
 
     def ready(self) -> dict[str, str]:
-        wait_for(lambda: "}" in self.out or self.process.poll() is not None, "READY")
-        assert self.process.poll() is None, self.said
+        wait_for(lambda: "}" in self.out or self.process.poll() is not None, "READY", self.account)
+        assert self.process.poll() is None, self.account()
         line = self.out
         assert line.count("\n") == 1
         told: dict[str, str] = json.loads(line.removeprefix("READY "))
         return told
+
+    def account(self) -> str:
+        """What it and its children said, for a test that failed."""
+        logs = sorted((self.data_dir / "log").glob("*.log"))
+        return "\n".join([self.said, *(f"{log.name}: {last_lines(log)}" for log in logs)])
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
