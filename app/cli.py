@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -167,6 +168,11 @@ def _run(arguments: list[str]) -> int:
         return _usage(mistake, as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
+    except OSError as error:
+        return refuse(Refused(one_line(error), "system.failed"), as_json=as_json)
+    except Exception as fault:  # noqa: BLE001 - Python's own exit code, 1, would say: done, with rows rejected
+        traceback.print_exc()
+        return refuse(Refused(f"a fault of annuaire: {one_line(fault)}", "internal"), as_json=as_json)
     return INTERRUPTED if status == TYPER_INTERRUPTED else int(status or DONE)
 
 

@@ -154,3 +154,25 @@ def test_serving_without_a_pepper_is_refused_in_one_sentence(run: Run, monkeypat
     code, out, err = run("serve", "--json", "--port", str(free_port()))
     assert (code, json.loads(out)["error"]["code"]) == (2, "setting.missing")
     assert err.count("\n") == 1
+
+
+def test_a_fault_of_ours_does_not_look_like_rejected_rows(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_data_dir: object) -> Settings:
+        raise ZeroDivisionError("by design")
+
+    monkeypatch.setattr(cli, "settings_for", broken)
+    status, out, err = run("doctor", "--json")
+    assert status == 2
+    assert json.loads(out)["error"]["code"] == "internal"
+    assert "ZeroDivisionError" in err
+
+
+def test_what_the_system_refuses_is_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_data_dir: object) -> Settings:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cli, "settings_for", full)
+    status, _, err = run("doctor")
+    assert status == 2
+    assert err.count("\n") == 1
+    assert "No space left on device" in err

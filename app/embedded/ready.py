@@ -25,12 +25,15 @@ def edition_served(run: Run) -> int | None:
 def edition_in_ldap(run: Run) -> int | None:
     """The edition on the suffix entry, or None while slapd is away or its tree is empty."""
     server = Server(run.ldap, get_info=NONE, connect_timeout=PATIENCE)
+    connection = Connection(server, receive_timeout=PATIENCE, check_names=False)
     try:
-        with Connection(server, receive_timeout=PATIENCE, auto_bind=True, check_names=False) as connection:
-            connection.search(run.ldap_suffix, "(objectClass=*)", BASE, attributes=["annuaireEdition"])
-            found = connection.response[0]["raw_attributes"].get("annuaireEdition") if connection.response else None
+        connection.bind()
+        connection.search(run.ldap_suffix, "(objectClass=*)", BASE, attributes=["annuaireEdition"])
+        found = connection.response[0]["raw_attributes"].get("annuaireEdition") if connection.response else None
     except LDAPException:
         return None
+    finally:
+        connection.unbind()
     return int(found[0]) if found else None
 
 
