@@ -13,7 +13,7 @@ from app.publication.reading import Pool
 # The successor is told only while it is public itself.
 BY_ADDRESS = """
 SELECT d.edition, p.document, p.sequence, encode(substr(p.fingerprint, 1, 8), 'hex'), w.since, s.key, w.reason
-FROM directory d
+FROM (SELECT * FROM directory LIMIT 1) d
 LEFT JOIN publication p ON p.kind = 'mailbox' AND p.key = %(address)s
 LEFT JOIN withdrawn w ON w.address = %(address)s AND p.key IS NULL
 LEFT JOIN publication s ON s.kind = 'mailbox' AND s.key = w.successor

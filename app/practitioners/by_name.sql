@@ -34,6 +34,6 @@ counted AS (
     LIMIT %(counted)s) c
 )
 SELECT d.edition, c.n, s.document, CASE s.stage WHEN 0 THEN 'exact' ELSE 'prefix' END, s.stage, s.family_key, s.given_key, s.key
-FROM directory d CROSS JOIN counted c
+FROM (SELECT * FROM directory LIMIT 1) d CROSS JOIN counted c
 LEFT JOIN (SELECT page.*, p.document FROM page JOIN publication p ON p.kind = 'practitioner' AND p.key = page.key) s ON true
 ORDER BY s.stage, s.family_key, s.given_key, s.key

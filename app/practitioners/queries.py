@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from psycopg.sql import SQL, Composable
+from psycopg.sql import SQL, Composable, Composed
 
 from app.identifiers import organization_candidates
 from app.paging import COUNTED, Position
@@ -46,6 +46,10 @@ class ByName:
 
     async def page(self, pool: Pool, after: Position | None, limit: int) -> Found:
         """At most `limit` + 1 rows after a sort key."""
+        return await fetch(pool, *self.statement(after, limit))
+
+    def statement(self, after: Position | None, limit: int) -> tuple[Composed, dict[str, Any]]:
+        """The SQL of such a page, with its parameters."""
         parameters = {
             **self.parameters,
             **after_parameters(BY_NAME_ORDER, after or FIRST),
@@ -54,7 +58,7 @@ class ByName:
             "rows": limit + 1,
             "counted": COUNTED + 1,
         }
-        return await fetch(pool, SQL(BY_NAME).format(where=all_of(self.where)), parameters)
+        return SQL(BY_NAME).format(where=all_of(self.where)), parameters
 
 
 def of_query(query: PractitionerQuery, keys: Mapping[str, str | None]) -> ByName | Selection:

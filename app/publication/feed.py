@@ -22,7 +22,8 @@ WINDOW = 10_000
 # One statement: log, documents and edition of one snapshot. The log is dense, so a window is a range of numbers.
 PAGE = """
 WITH bounds AS (
-  SELECT d.edition, d.epoch, coalesce((SELECT min(sequence) FROM change), d.edition + 1) AS oldest FROM directory d
+  SELECT d.edition, d.epoch, coalesce((SELECT min(sequence) FROM change), d.edition + 1) AS oldest
+  FROM (SELECT * FROM directory LIMIT 1) d
 ),
 begun AS (
   SELECT b.*, coalesce(%(after)s::bigint, b.oldest - 1) AS after FROM bounds b
@@ -33,7 +34,9 @@ LEFT JOIN LATERAL (
   SELECT * FROM change x
   WHERE x.sequence > b.after AND x.sequence <= b.after + %(window)s AND (%(kind)s::text IS NULL OR x.kind = %(kind)s)
   ORDER BY x.sequence LIMIT %(limit)s) c ON true
-LEFT JOIN publication p ON c.operation = 'put' AND p.kind = c.kind AND p.key = c.key
+LEFT JOIN LATERAL (
+  SELECT x.document, x.fingerprint FROM publication x
+  WHERE c.operation = 'put' AND x.kind = c.kind AND x.key = c.key LIMIT 1) p ON true
 ORDER BY c.sequence
 """
 

@@ -19,7 +19,7 @@ WITH page AS MATERIALIZED (
 )
 SELECT d.edition, (SELECT count(*) FROM (SELECT FROM {table} s WHERE {where} LIMIT %(counted)s) c),
        s.document, s.match, {order}
-FROM directory d
+FROM (SELECT * FROM directory LIMIT 1) d
 LEFT JOIN (SELECT page.*, p.document FROM page
            JOIN publication p ON p.kind = %(kind)s AND p.key = page.resource) s ON true
 ORDER BY {order}
@@ -49,6 +49,10 @@ class Selection:
 
     async def page(self, pool: Pool, after: Position | None, limit: int) -> Found:
         """At most `limit` + 1 rows after a sort key."""
+        return await fetch(pool, *self.statement(after, limit))
+
+    def statement(self, after: Position | None, limit: int) -> tuple[Composed, dict[str, Any]]:
+        """The SQL of such a page, with its parameters."""
         parameters = {
             **self.parameters,
             **after_parameters(self.order, after),
@@ -63,7 +67,7 @@ class Selection:
             after=SQL(", ").join(SQL(f"%(after_{column})s") for column in self.order),
             match=self.match or NO_MATCH,
         )
-        return await fetch(pool, statement, parameters)
+        return statement, parameters
 
 
 async def fetch(pool: Pool, statement: Composed, parameters: Mapping[str, Any]) -> Found:
