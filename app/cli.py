@@ -158,22 +158,22 @@ def _run(arguments: list[str]) -> int:
     as_json = "--json" in arguments
     try:
         status = app(args=arguments, prog_name="annuaire", standalone_mode=False)
-    except Refused as refusal:
-        return refuse(refusal, as_json=as_json)
+    except Refused as said:
+        refusal = said
     except psycopg.OperationalError as error:
-        return refuse(
-            Refused(f"PostgreSQL does not answer: {one_line(error)}", "database.unreachable"), as_json=as_json
-        )
+        refusal = Refused(f"PostgreSQL does not answer: {one_line(error)}", "database.unreachable")
+    except OSError as error:
+        refusal = Refused(one_line(error), "system.failed")
     except typer.TyperException as mistake:
         return _usage(mistake, as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except OSError as error:
-        return refuse(Refused(one_line(error), "system.failed"), as_json=as_json)
     except Exception as fault:  # noqa: BLE001 - Python's own exit code, 1, would say: done, with rows rejected
         traceback.print_exc()
-        return refuse(Refused(f"a fault of annuaire: {one_line(fault)}", "internal"), as_json=as_json)
-    return INTERRUPTED if status == TYPER_INTERRUPTED else int(status or DONE)
+        refusal = Refused(f"a fault of annuaire: {one_line(fault)}", "internal")
+    else:
+        return INTERRUPTED if status == TYPER_INTERRUPTED else int(status or DONE)
+    return refuse(refusal, as_json=as_json)
 
 
 def _usage(mistake: typer.TyperException, *, as_json: bool) -> int:

@@ -24,7 +24,7 @@ _SPACES = dict.fromkeys(map(ord, " \t\r\n\u00a0\u202f\u2009"))
 _CORSICA = str.maketrans("AB", "12")
 
 
-class InvalidIdentifier(ValueError):  # noqa: N818 - exceptions are facts, named as such
+class InvalidIdentifier(ValueError):
     """A text that cannot be the identifier asked for.
 
     `kind` names the identifier (`rpps`, `finess`, `address`…), `reason` what is wrong (`form`, `zero`, `check`…);
