@@ -1,8 +1,6 @@
 """The command root: exit codes, refusals and help, whatever the command."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
