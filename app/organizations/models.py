@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from sqlalchemy import CheckConstraint, ForeignKey, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -29,7 +29,11 @@ class OrganizationRecord(Base):
     """
 
     __tablename__ = "organization_record"
-    __table_args__ = (CheckConstraint("kind IN ('LEGAL_ENTITY', 'GEOGRAPHICAL_ENTITY')", name="kind"),)
+    __table_args__ = (
+        CheckConstraint("kind IN ('LEGAL_ENTITY', 'GEOGRAPHICAL_ENTITY')", name="kind"),
+        # A file brings hundreds of labels of kinds of structure at once, and each asks who shows it.
+        Index(None, "type", postgresql_where=text("type IS NOT NULL")),
+    )
 
     organization: Mapped[Key] = mapped_column(ForeignKey("organization.key"), primary_key=True)
     source: Mapped[Key] = mapped_column(primary_key=True)

@@ -23,7 +23,7 @@ LANGUAGE plpgsql AS $$ BEGIN
     RETURNING l.value_set, l.code
   )
   INSERT INTO pending (kind, key)
-  SELECT 'code', value_set || '/' || code FROM gone UNION ALL SELECT 'code', value_set || '/' || code FROM written;
+  SELECT 'code/' || value_set, code FROM gone UNION ALL SELECT 'code/' || value_set, code FROM written;
   RETURN NULL;
 END $$;
 COMMENT ON FUNCTION refresh_labels IS 'Keeps code_label in step with codes, bindings and file labels, and marks every code whose label changed.';
@@ -259,11 +259,11 @@ SELECT 'source', 'savoir_faire', 'practitioner', s.practitioner FROM skill s
 UNION ALL
 SELECT 'source', 'savoir_faire', 'mailbox', a.address FROM skill s JOIN mailbox_attachment a ON a.practitioner = s.practitioner
 UNION ALL
-SELECT 'code', u.value_set || '/' || u.code, 'practitioner', u.practitioner FROM code_use u WHERE u.practitioner IS NOT NULL
+SELECT 'code/' || u.value_set, u.code, 'practitioner', u.practitioner FROM code_use u WHERE u.practitioner IS NOT NULL
 UNION ALL
-SELECT 'code', u.value_set || '/' || u.code, 'organization', u.organization FROM code_use u WHERE u.organization IS NOT NULL
+SELECT 'code/' || u.value_set, u.code, 'organization', u.organization FROM code_use u WHERE u.organization IS NOT NULL
 UNION ALL
-SELECT 'code', u.value_set || '/' || u.code, 'mailbox', u.address FROM code_use u WHERE u.address IS NOT NULL
+SELECT 'code/' || u.value_set, u.code, 'mailbox', u.address FROM code_use u WHERE u.address IS NOT NULL
 UNION ALL
-SELECT 'code', u.value_set || '/' || u.code, 'mailbox', a.address FROM code_use u JOIN mailbox_attachment a ON a.practitioner = u.practitioner;
+SELECT 'code/' || u.value_set, u.code, 'mailbox', a.address FROM code_use u JOIN mailbox_attachment a ON a.practitioner = u.practitioner;
 COMMENT ON VIEW dependent IS 'Whose document shows something of what changed: (kind, key) to (kind, key). publish() expands it after the lock.';

@@ -20,21 +20,23 @@ BEGIN
 
   -- One change of a structure, domain, code, … may touch half the directory: then its dependents wait in pending, unless it
   -- takes something out of sight, which is always done wholly and at once.
-  IF kinds && ARRAY['code', 'domain', 'operator', 'organization', 'source'] THEN
+  IF NOT kinds <@ ARRAY['mailbox', 'practitioner'] THEN
     SELECT coalesce(array_agg(w.kind), '{}'), coalesce(array_agg(w.key), '{}') INTO deferred_kinds, deferred_keys
     FROM (SELECT DISTINCT a.kind, a.key FROM unnest(kinds, keys) AS a (kind, key)) w
-    WHERE w.kind IN ('code', 'domain', 'operator', 'organization', 'source')
+    WHERE w.kind NOT IN ('mailbox', 'practitioner')
       AND (SELECT count(*) FROM (SELECT FROM dependent d WHERE d.kind = w.kind AND d.key = w.key LIMIT wide + 1) few) > wide
       AND NOT (w.kind = 'domain' AND NOT EXISTS (SELECT FROM domain d WHERE d.name = w.key))
       AND NOT (w.kind = 'organization' AND NOT EXISTS (SELECT FROM organization_record r WHERE r.organization = w.key));
     INSERT INTO pending (kind, key)
     SELECT d.to_kind, d.to_key
     FROM unnest(deferred_kinds, deferred_keys) AS w (kind, key)
-    CROSS JOIN LATERAL (SELECT DISTINCT x.to_kind, x.to_key FROM dependent x WHERE x.kind = w.kind AND x.key = w.key) d;
+    CROSS JOIN LATERAL (SELECT DISTINCT x.to_kind, x.to_key FROM dependent x WHERE x.kind = w.kind AND x.key = w.key) d
+    -- Under the lock nobody drains: a mark that is there is taken after this commit, or stands among the ids asked now.
+    WHERE (SELECT true FROM pending p WHERE p.kind = d.to_kind AND p.key = d.to_key LIMIT 1) IS NULL;
     SELECT coalesce(array_agg(d.to_kind), '{}'), coalesce(array_agg(d.to_key), '{}') INTO further_kinds, further_keys
     FROM unnest(kinds, keys) AS a (kind, key)
     CROSS JOIN LATERAL (SELECT x.to_kind, x.to_key FROM dependent x WHERE x.kind = a.kind AND x.key = a.key OFFSET 0) d
-    WHERE a.kind IN ('code', 'domain', 'operator', 'source')
+    WHERE a.kind NOT IN ('mailbox', 'organization', 'practitioner')
       AND NOT EXISTS (SELECT FROM unnest(deferred_kinds, deferred_keys) AS w (kind, key) WHERE w.kind = a.kind AND w.key = a.key);
   END IF;
 

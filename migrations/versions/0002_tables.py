@@ -499,6 +499,12 @@ def upgrade() -> None:
         unique=True,
         postgresql_nulls_not_distinct=True,
     )
+    op.create_index(
+        op.f("ix_organization_record_type"),
+        "organization_record",
+        ["type"],
+        postgresql_where=sa.text("type IS NOT NULL"),
+    )
     op.create_table(
         "practitioner_role",
         sa.Column("id", sa.Text(collation="C"), nullable=False),
@@ -553,6 +559,7 @@ def downgrade() -> None:
     op.drop_table("source")
     op.drop_table("skill")
     op.drop_table("practice")
+    op.drop_index(op.f("ix_organization_record_type"), table_name="organization_record")
     op.drop_table("organization_record")
     op.drop_index(op.f("ix_operator_certificate_operator"), table_name="operator_certificate")
     op.drop_table("operator_certificate")

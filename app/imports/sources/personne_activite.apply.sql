@@ -49,4 +49,5 @@ WHERE c.action = 'delete' AND s.source = 'personne_activite' AND s.practitioner 
 INSERT INTO skill (practitioner, profession, category, skill_type, skill, source)
 SELECT practitioner, profession, category, skill_type, skill, 'personne_activite' FROM skill_change WHERE action = 'insert';
 
-INSERT INTO pending (kind, key, run) SELECT kind, key, %(run)s FROM seen_change;
+-- Structures first: on a first load their people are not published yet, and are published once instead of twice.
+INSERT INTO pending (kind, key, run) SELECT kind, key, %(run)s FROM seen_change ORDER BY kind;
