@@ -79,6 +79,24 @@ def test_two_writers_that_each_change_one_half_of_a_document_lose_nothing(databa
     assert_world(one)
 
 
+def test_a_reader_of_the_log_misses_no_change_of_a_slow_writer(database: Database) -> None:
+    slow, fast, reader = database.connect(), database.connect(), database.connect(autocommit=True)
+    build(slow)
+    seen = reader.execute("SELECT max(sequence) FROM change").fetchone()
+    slow.execute("UPDATE mailbox SET service = 'LENT' WHERE address = %s", (CH,))
+    publish(slow, "mailbox", CH)
+    other = "secretariat@ch-exemple.mssante.fr"
+    fast.execute("UPDATE mailbox SET service = 'VITE' WHERE address = %s", (other,))
+    waiting = threading.Thread(target=lambda: (publish(fast, "mailbox", other), fast.commit()))
+    waiting.start()
+    waiting.join(0.2)
+    after = "SELECT key FROM change WHERE sequence > %s ORDER BY sequence"
+    assert reader.execute(after, seen).fetchall() == [], "no later number may be seen before an earlier one"
+    slow.commit()
+    waiting.join(30)
+    assert [key for (key,) in reader.execute(after, seen)] == [CH, ANNE, other]
+
+
 def test_a_rollback_gives_its_numbers_back(database: Database) -> None:
     one = database.connect()
     build(one)

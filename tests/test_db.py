@@ -1,0 +1,21 @@
+"""Database URLs: with a host, or without one (the unix socket), whichever driver they name."""
+
+import pytest
+
+from app.db import libpq_url, sqlalchemy_url
+
+CASES = [
+    "postgresql:///annuaire",
+    "postgresql+psycopg:///annuaire",
+    "postgresql://annuaire@/annuaire?host=/run/annuaire",
+    "postgresql://annuaire:s%40cret@db.example:5433/annuaire?sslmode=require",
+]
+
+
+@pytest.mark.parametrize("url", CASES)
+def test_a_url_serves_libpq_and_sqlalchemy(url: str) -> None:
+    rest = url.partition("://")[2]
+    assert libpq_url(url).partition("://")[0] == "postgresql"
+    assert sqlalchemy_url(url).partition("://")[0] == "postgresql+psycopg"
+    for made in (libpq_url(url), sqlalchemy_url(url)):
+        assert made.partition("://")[2].replace("%2F", "/") == rest
