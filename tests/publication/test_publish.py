@@ -87,7 +87,12 @@ def test_a_reader_of_the_log_misses_no_change_of_a_slow_writer(database: Databas
     publish(slow, "mailbox", CH)
     other = "secretariat@ch-exemple.mssante.fr"
     fast.execute("UPDATE mailbox SET service = 'VITE' WHERE address = %s", (other,))
-    waiting = threading.Thread(target=lambda: (publish(fast, "mailbox", other), fast.commit()))
+
+    def publish_fast() -> None:
+        publish(fast, "mailbox", other)
+        fast.commit()
+
+    waiting = threading.Thread(target=publish_fast)
     waiting.start()
     waiting.join(0.2)
     after = "SELECT key FROM change WHERE sequence > %s ORDER BY sequence"
