@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from app.imports.header import Header
@@ -14,6 +14,9 @@ from app.imports.sources.description import Source
 SEPARATOR = b"|"
 # The quote of our COPY: no line of a file may hold it.
 QUOTE = b"\x01"
+# Values become keys and words of searches. An entry of an index ends at 2 704 bytes, and our widest key holds four
+# values. The longest value of the samples has 60 bytes.
+MAX_VALUE = 600
 FINESS_RECORD = "structureet"
 FINESS_CELLS = len(finess.FIELD_NAMES)
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}/[0-9]{2}/[0-9]{4}")
@@ -44,12 +47,15 @@ class TableLayout:
     def _row(self, line: bytes) -> bytes:
         expected = len(self.header.labels) - 1
         found = line.count(SEPARATOR)
-        if found == expected:
-            return line
         # Files of 2021-2025 end every line with a separator: one empty last cell.
         if found == expected + 1 and line.endswith(SEPARATOR):
-            return line[:-1]
-        raise BadLine("line.field_count", f"{found + 1} cells where the header has {expected + 1} columns")
+            line = line[:-1]
+        elif found != expected:
+            raise BadLine("line.field_count", f"{found + 1} cells where the header has {expected + 1} columns")
+        if len(line) > MAX_VALUE:
+            cells = zip(self.header.fields, self.header.labels, line.split(SEPARATOR), strict=True)
+            _require_short((label, cell) for field, label, cell in cells if not field.startswith("#"))
+        return line
 
     def _column_at(self, line: bytes, position: int) -> str | None:
         index = line.count(SEPARATOR, 0, position)
@@ -72,11 +78,15 @@ class FinessLayout:
         return {column.field: column.labels[0] for column in self.source.columns}
 
     def copy_text(self, read: Read, reading: Reading) -> Iterator[bytes]:
-        taken = [finess.FIELD_NAMES.index(column.labels[0]) for column in self.source.columns]
+        names = [column.labels[0] for column in self.source.columns]
+        taken = [finess.FIELD_NAMES.index(name) for name in names]
 
         def row(line: bytes) -> bytes:
             cells = _finess_cells(line)
-            return SEPARATOR.join(_quoted(cells[index]) for index in taken)
+            values = [cells[index].encode() for index in taken]
+            if len(line) > MAX_VALUE:
+                _require_short(zip(names, values, strict=True))
+            return SEPARATOR.join(map(_quoted, values))
 
         return Parser(row, self._column_at, reading).copy_text(read)
 
@@ -114,6 +124,11 @@ def _split(text: str) -> list[str]:
     return next(csv.reader([text], delimiter=";"), [])
 
 
-def _quoted(cell: str) -> bytes:
-    encoded = cell.encode()
-    return QUOTE + encoded + QUOTE if SEPARATOR in encoded else encoded
+def _quoted(cell: bytes) -> bytes:
+    return QUOTE + cell + QUOTE if SEPARATOR in cell else cell
+
+
+def _require_short(named: Iterable[tuple[str, bytes]]) -> None:
+    for label, value in named:
+        if len(value) > MAX_VALUE:
+            raise BadLine("value.too_long", f"{label} holds {len(value)} bytes, over {MAX_VALUE}", label)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.imports.header import Header
-from app.imports.layouts import FinessLayout, TableLayout
+from app.imports.layouts import MAX_VALUE, FinessLayout, TableLayout
 from app.imports.lines import MAX_LINE
 from app.imports.reading import Layout, Reading
 from app.imports.refusal import FileRefused
@@ -80,6 +80,8 @@ def test_a_trailing_separator_is_one_empty_last_cell() -> None:
         (b"1|\xef\xbb\xbf2|3", "B", "line.control_character"),
         (b"1|2|\xe9", "C", "line.encoding"),
         (b"1|2|" + b"x" * MAX_LINE, None, "line.too_long"),
+        (b"1|" + b"x" * (MAX_VALUE + 1) + b"|3", "B", "value.too_long"),
+        (b"1|2|" + "é".encode() * (MAX_VALUE // 2 + 1) + b"|", "C", "value.too_long"),
     ],
 )
 def test_a_line_that_cannot_be_used_is_rejected_with_its_place(line: bytes, column: str | None, code: str) -> None:
@@ -102,6 +104,12 @@ def test_a_line_of_ten_megabytes_costs_itself_alone() -> None:
 
 def test_a_line_of_a_million_columns_is_rejected() -> None:
     assert Parsed(table(b"|" * 1_000_000, b"4|5|6")).rejects == [(2, None, "line.too_long")]
+
+
+def test_a_value_of_a_column_that_nobody_reads_may_be_long() -> None:
+    layout = TableLayout(Header(SOURCE, ("A", "B", "C", "D"), ("a", "b", "c", "#4")))
+    line = b"1|2|3|" + b"x" * (MAX_VALUE + 1)
+    assert Parsed(b"A|B|C|D\n" + line, layout).rows == ["2|" + line.decode()]
 
 
 def test_quotes_and_backslashes_mean_nothing_in_a_table() -> None:
@@ -181,6 +189,12 @@ def test_an_unbalanced_quote_costs_its_line_alone() -> None:
     rows, parsed = finess(sites(site(), site(name='"OPEN'), site()))
     assert len(rows) == 2
     assert parsed.rejects == [(3, None, "line.quote")]
+
+
+def test_a_finess_value_that_is_too_long_costs_its_line() -> None:
+    rows, parsed = finess(sites(site(name="X" * MAX_VALUE), site(name="X" * (MAX_VALUE + 1))))
+    assert [row["line"] for row in rows] == ["2"]
+    assert parsed.rejects == [(3, "rs", "value.too_long")]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import random
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from app.db import connect
 from app.embedded import Postgres
 from app.imports import runs
+from app.imports.layouts import MAX_VALUE
 from app.imports.pipeline import IMPORT_LOCK, Options, import_files
 from app.publication.digest import root
 from app.settings import Settings
@@ -182,6 +184,24 @@ def test_rejected_lines_are_kept_with_line_column_code_and_text(
     table = Path(report.rejects).read_text("utf-8").splitlines()
     assert table[0] == "line,column,code,detail,content"
     assert [row.split(",")[0] for row in table[1:]] == ["4", "5", "6"]
+
+
+@pytest.mark.parametrize(
+    "label", ["Nom d'exercice", "Prénom d'exercice", "Code profession", "Code postal (coord. structure)"]
+)
+def test_a_value_that_no_index_can_hold_costs_its_line_and_nothing_else(
+    settings: Settings, tmp_path: Path, label: str
+) -> None:
+    head, first, *rest = lines(files.PERSONS)
+    column = head.split("|").index(label)
+    # Letters at random: PostgreSQL would compress a repeated one into any index.
+    word = "".join(random.Random(1).choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ", k=6_000))  # noqa: S311 - no secret
+    cells = first.split("|")
+    long, longest = ("|".join([*cells[:column], word[:size], *cells[column + 1 :]]) for size in (6_000, MAX_VALUE))
+    report = run_one(settings, written(tmp_path, "x.txt", "\n".join([head, long, longest, *rest]).encode()))
+    assert (report.state, report.rejected) == ("applied", 1)
+    assert value(settings, """SELECT code || ' ' || "column" FROM import_reject""") == f"value.too_long {label}"
+    assert value(settings, "SELECT count(*) FROM pending") == 0
 
 
 def test_a_refused_file_does_not_stop_the_others(settings: Settings, tmp_path: Path) -> None:
