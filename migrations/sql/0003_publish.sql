@@ -114,13 +114,14 @@ BEGIN
     ON CONFLICT (kind, key) DO UPDATE
       SET document = excluded.document, fingerprint = excluded.fingerprint, sequence = excluded.sequence
   ),
-  -- Aliases and search rows live and die with their document, in this same statement.
+  -- Aliases and search rows live and die with their document, in this same statement. coalesce(… IN …) is a hashed
+  -- subplan: as a join of two CTEs whose sizes the planner cannot know it was a nested loop, quadratic in the portion.
   named AS MATERIALIZED (
-    SELECT 'practitioner' AS kind, p.rpps AS alias, p.key FROM practitioners p JOIN numbered n ON n.kind = 'practitioner' AND n.key = p.key
-    WHERE p.rpps IS NOT NULL
+    SELECT 'practitioner' AS kind, p.rpps AS alias, p.key FROM practitioners p
+    WHERE p.rpps IS NOT NULL AND coalesce(p.key IN (SELECT n.key FROM numbered n WHERE n.kind = 'practitioner'), false)
     UNION
-    SELECT 'organization', a.alias, o.key FROM organizations o JOIN numbered n ON n.kind = 'organization' AND n.key = o.key
-    CROSS JOIN LATERAL unnest(o.aliases) AS a (alias)
+    SELECT 'organization', a.alias, o.key FROM organizations o CROSS JOIN LATERAL unnest(o.aliases) AS a (alias)
+    WHERE coalesce(o.key IN (SELECT n.key FROM numbered n WHERE n.kind = 'organization'), false)
   ),
   unaliased AS (
     DELETE FROM alias WHERE ctid = ANY (ARRAY(
@@ -135,7 +136,7 @@ BEGIN
   mailbox_rows AS (
     INSERT INTO mailbox_search AS s (key, domain, type, practitioners, organizations)
     SELECT m.key, m.domain, m.type, m.practitioner_keys, m.organization_keys
-    FROM mailboxes m JOIN numbered n ON n.kind = 'mailbox' AND n.key = m.key
+    FROM mailboxes m WHERE coalesce(m.key IN (SELECT n.key FROM numbered n WHERE n.kind = 'mailbox'), false)
     ON CONFLICT (key) DO UPDATE
       SET type = excluded.type, practitioners = excluded.practitioners, organizations = excluded.organizations
       WHERE (s.type, s.practitioners, s.organizations) IS DISTINCT FROM (excluded.type, excluded.practitioners, excluded.organizations)
@@ -150,7 +151,7 @@ BEGIN
       (key, family_key, given_key, professions, specialties, departments, postal_codes, cities, organizations, has_mailbox)
     SELECT p.key, name_key(p.family), coalesce(name_key(p.given), ''), p.professions, p.specialties, p.departments,
            p.postal_codes, p.cities, p.organizations, p.has_mailbox
-    FROM practitioners p JOIN numbered n ON n.kind = 'practitioner' AND n.key = p.key
+    FROM practitioners p WHERE coalesce(p.key IN (SELECT n.key FROM numbered n WHERE n.kind = 'practitioner'), false)
     ON CONFLICT (key) DO UPDATE
       SET family_key = excluded.family_key, given_key = excluded.given_key, professions = excluded.professions,
           specialties = excluded.specialties, departments = excluded.departments, postal_codes = excluded.postal_codes,
@@ -166,11 +167,12 @@ BEGIN
   ),
   organization_names AS MATERIALIZED (
     SELECT DISTINCT ON (o.key, v.name_key) o.key, v.name_key, v.main, name_key(o.city) AS city_key, o.postal_code, o.department, o.type, o.parent
-    FROM organizations o JOIN numbered n ON n.kind = 'organization' AND n.key = o.key
+    FROM organizations o
     CROSS JOIN LATERAL (
       SELECT name_key(coalesce(o.name, o.long_name, o.trade_name, '')) AS name_key, true AS main
       UNION ALL SELECT name_key(o.long_name), false WHERE o.long_name IS NOT NULL
       UNION ALL SELECT name_key(o.trade_name), false WHERE o.trade_name IS NOT NULL) v
+    WHERE coalesce(o.key IN (SELECT n.key FROM numbered n WHERE n.kind = 'organization'), false)
     ORDER BY o.key, v.name_key, v.main DESC
   ),
   organization_rows AS (
@@ -191,7 +193,8 @@ BEGIN
     INSERT INTO withdrawn (address, since, successor, reason)
     SELECT n.key, now(), m.successor,
       CASE WHEN m.address IS NULL OR m.state = 'withdrawn' THEN 'withdrawn'
-           WHEN NOT EXISTS (SELECT FROM domain d WHERE d.name = m.domain) THEN 'domain_unlisted'
+           WHEN (SELECT loaded FROM source WHERE name = 'liste_blanche') AND NOT EXISTS (SELECT FROM domain d WHERE d.name = m.domain)
+             THEN 'domain_unlisted'
            ELSE 'holder_inactive' END
     FROM numbered n LEFT JOIN LATERAL (SELECT * FROM mailbox x WHERE x.address = n.key LIMIT 1) m ON true
     WHERE n.kind = 'mailbox' AND n.operation = 'delete' AND NOT coalesce(m.unlisted OR m.state = 'suspended', false)

@@ -170,6 +170,15 @@ def test_a_person_closed_by_the_register_takes_the_mailboxes_along(world: psycop
     assert_world(world)
 
 
+def test_a_domain_is_no_reason_before_a_white_list_is_in_force(world: psycopg.Connection[Any]) -> None:
+    world.execute("UPDATE source SET loaded = false WHERE name = 'liste_blanche'")
+    world.execute("DELETE FROM domain")
+    publish(world, "source", "liste_blanche")
+    world.execute("UPDATE practitioner SET register_state = 'closed' WHERE national_id = %s", (ANNE,))
+    publish(world, "practitioner", ANNE)
+    assert world.execute("SELECT DISTINCT reason FROM withdrawn").fetchall() == [("holder_inactive",)]
+
+
 def test_a_domain_that_leaves_the_white_list_unpublishes_its_mailboxes_at_once(world: psycopg.Connection[Any]) -> None:
     world.execute("DELETE FROM domain WHERE name = 'ch-exemple.mssante.fr'")
     publish(world, "domain", "ch-exemple.mssante.fr", wide=1)
