@@ -66,7 +66,10 @@ def published(connection: Connection, reports: list[Report], edition: int) -> No
 
 
 def keep_rejects(connection: Connection, run: str, folder: Path) -> Path:
-    """Copy `import_stage_reject` to `folder`/`run`.csv, and its first rows into the database. Raises Refused."""
+    """Copy `import_stage_reject` to `folder`/`run`.csv, and its first rows into the database. Raises Refused.
+
+    The file is its owner's alone: lines name people, and those of the white list hold contacts that are not public.
+    """
     connection.execute(
         f"INSERT INTO import_reject (run, {REJECT_COLUMNS}) SELECT %s, {REJECT_COLUMNS} FROM import_stage_reject"  # noqa: S608 - our own names
         " ORDER BY line LIMIT %s",
@@ -75,7 +78,8 @@ def keep_rejects(connection: Connection, run: str, folder: Path) -> Path:
     path = folder / f"{run}.csv"
     statement = f"COPY (SELECT {REJECT_COLUMNS} FROM import_stage_reject ORDER BY line) TO STDOUT (FORMAT csv, HEADER)"  # noqa: S608 - our own names
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(0o700, parents=True, exist_ok=True)
+        path.touch(0o600)
         with path.open("wb") as file, connection.cursor().copy(statement.encode()) as copy:
             for block in copy:
                 file.write(block)

@@ -181,6 +181,10 @@ def test_rejected_lines_are_kept_with_line_column_code_and_text(
     assert kept[0][3] == bad
     assert kept[2][3] == "a\ufffd|b"
     assert report.rejects is not None
+    assert [path.stat().st_mode & 0o777 for path in (Path(report.rejects).parent, Path(report.rejects))] == [
+        0o700,
+        0o600,
+    ]
     table = Path(report.rejects).read_text("utf-8").splitlines()
     assert table[0] == "line,column,code,detail,content"
     assert [row.split(",")[0] for row in table[1:]] == ["4", "5", "6"]
