@@ -65,9 +65,10 @@ class Input:
     left_out: tuple[str, ...] = ()
 
     @property
-    def order(self) -> tuple[int, str]:
-        """Rank of the source; several files of one source by their stamps."""
-        return (self.layout.source.rank, self.layout.stamp or "") if self.layout else (0, "")
+    def order(self) -> tuple[int, str, str, str]:
+        """Rank of the source; several files of one source by their stamps, then by what they are."""
+        rank, stamp = (self.layout.source.rank, self.layout.stamp or "") if self.layout else (0, "")
+        return rank, stamp, self.sha256, self.name
 
 
 def import_files(settings: Settings, paths: Sequence[Path], options: Options) -> list[Report]:

@@ -92,6 +92,17 @@ def other_clothes() -> dict[str, bytes]:
     }
 
 
+def test_two_files_of_one_source_without_a_date_are_applied_in_one_order(
+    settings: Settings, database: Any, tmp_path: Path
+) -> None:
+    head, *rows = lines(files.MAILBOXES)
+    paths = [written(tmp_path, f"{n}.txt", f"{head}\n{row}".encode()) for n, row in enumerate(rows[:2])]
+    for given in (paths, paths[::-1]):
+        run(settings, tmp_path, *given, accept=("shrink",))
+    applied = database.connect().execute("SELECT file_name FROM import_run ORDER BY started_at").fetchall()
+    assert applied[:2] == applied[2:]
+
+
 @pytest.mark.parametrize("name", other_clothes())
 def test_the_same_file_in_other_clothes_changes_nothing(settings: Settings, tmp_path: Path, name: str) -> None:
     run(settings, tmp_path, files.PERSONS, files.MAILBOXES)
