@@ -15,7 +15,7 @@ Instant = TIMESTAMP(timezone=True)
 class Source(Base):
     """A national source. `loaded` once a full file of it was applied: publication rules depend on it.
 
-    `file_sha256`, `stamp`: of the last applied file. `columns` = the fields of ours that its header carried.
+    `run` applied the last file, whose date is `stamp` (digits, YYYYMMDDhhmm), where the file or its name gives one.
     """
 
     __tablename__ = "source"
