@@ -207,7 +207,13 @@ CROSS JOIN LATERAL (
   FROM practitioner_role x
   LEFT JOIN LATERAL (SELECT * FROM organization_summary y WHERE y.organization = x.organization OFFSET 0) o ON true
   WHERE x.practitioner = i.national_id) r
-CROSS JOIN LATERAL (SELECT ARRAY(SELECT DISTINCT s.skill FROM shown_skill s WHERE s.practitioner = i.national_id) AS specialties) q;
+CROSS JOIN LATERAL (SELECT ARRAY(
+  -- Those that the document shows, no more: a skill of a practice that is not (yet) there changes no document.
+  SELECT DISTINCT s.skill FROM shown_skill s
+  WHERE s.practitioner = i.national_id
+    AND ((s.profession = i.profession AND s.category = i.category)
+      OR (SELECT true FROM practitioner_role x
+          WHERE x.practitioner = s.practitioner AND x.profession = s.profession AND x.category = s.category LIMIT 1))) AS specialties) q;
 COMMENT ON VIEW published_practitioner IS 'The public document of every person that the register asserts, with the visible mailboxes, preferred first.';
 
 CREATE VIEW own_mailbox AS

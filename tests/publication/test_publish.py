@@ -159,6 +159,24 @@ def test_an_address_withdrawn_and_then_hidden_answers_like_one_that_never_was(wo
     assert world.execute("SELECT count(*) FROM withdrawn").fetchone() == (0,)
 
 
+def test_a_search_finds_no_skill_that_the_document_does_not_show(world: psycopg.Connection[Any]) -> None:
+    world.execute(
+        "INSERT INTO skill (practitioner, profession, category, skill_type, skill, source)"
+        " SELECT %s, '99', 'C', 'S', 'SM99', source FROM skill LIMIT 1",
+        (ANNE,),
+    )
+    world.execute("UPDATE practice SET family = 'MODELE' WHERE practitioner = %s", (ANNE,))
+    publish(world, "practitioner", ANNE)
+    anne = document(world, "practitioner", ANNE)
+    shown = {skill["code"] for skill in anne["specialties"]} | {
+        code for role in anne["roles"] for code in role["skills"]
+    }
+    row = world.execute("SELECT specialties FROM practitioner_search WHERE key = %s", (ANNE,)).fetchone()
+    assert row is not None
+    assert row[0] == sorted(shown)
+    assert shown
+
+
 def test_a_person_closed_by_the_register_takes_the_mailboxes_along(world: psycopg.Connection[Any]) -> None:
     world.execute("UPDATE practitioner SET register_state = 'closed' WHERE national_id = %s", (ANNE,))
     publish(world, "practitioner", ANNE)
