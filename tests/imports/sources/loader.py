@@ -1,18 +1,23 @@
-"""A small stand-in for the import engine: stages the rows of a file in memory and runs the SQL of its source."""
+"""Rows and files through the stages of the import engine, source by source, without files, guards and records."""
 
 import csv
 import io
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from app.imports.header import read_header
+from app.imports.labels import keep_labels
+from app.imports.layouts import QUOTE, FinessLayout, TableLayout
+from app.imports.reading import Layout, Read, Reading, missing_fields
 from app.imports.sources import finess, mssante, personne_activite, savoir_faire
 from app.imports.sources.description import Source
+from app.imports.stage import settle_rejects, stage
 
 SOURCES: dict[str, Source] = {
     module.SOURCE.name: module.SOURCE for module in (personne_activite, savoir_faire, mssante, finess)
@@ -33,93 +38,81 @@ class Loaded:
         return {action: count for action, count in self.plan.items() if action != "same"}
 
 
-def normalised(label: str) -> str:
-    folded = unicodedata.normalize("NFKD", label.replace("\u2019", "'").strip())
-    return " ".join("".join(c for c in folded if not unicodedata.combining(c)).lower().split())
+@dataclass(frozen=True)
+class RowsLayout:
+    """Rows that a test made, by field, numbered from line 2; columns at fault keep our names."""
+
+    source: Source
+    fields: tuple[str, ...]
+    rows: tuple[Row, ...]
+    labels: dict[str, str] = field(default_factory=dict)
+    stamp: str | None = None
+
+    def copy_text(self, read: Read, reading: Reading) -> Iterator[bytes]:
+        """COPY text of the rows; `read` is not asked."""
+        del read
+        for line, row in enumerate(self.rows, start=2):
+            reading.read += 1
+            values = [row.get(name, "").encode() for name in self.fields]
+            cells = [QUOTE + value + QUOTE if value else b"" for value in values]
+            yield b"|".join([b"%d" % line, *cells]) + b"\n"
 
 
-def parsed(source: Source, content: bytes) -> tuple[list[str], list[list[str]]]:
-    """The fields of a file, in its order (empty for a column we do not take), and its rows."""
-    text = content.decode("utf-8-sig")
-    if source.name == "finess":
-        rows = [row for row in csv.reader(io.StringIO(text), delimiter=";") if row[0] == "structureet"]
-        labels: Sequence[str] = finess.FIELD_NAMES
-    else:
-        labels, *rows = [line.split("|") for line in text.replace("\r\n", "\n").splitlines() if line]
-    by_label = {label: column.field for column in source.columns for label in column.labels}
-    return [by_label.get(normalised(label), "") for label in labels], rows
+def layout_of(source_name: str, content: bytes) -> Layout:
+    """How this file of that source is laid out."""
+    if source_name == "finess":
+        return FinessLayout(None)
+    return TableLayout(read_header(content.decode("utf-8-sig").splitlines()[0], [SOURCES[source_name]]))
 
 
 def rows_of(source_name: str, content: bytes) -> list[Row]:
     """The rows of a file as dictionaries by field, without the empty ones."""
-    fields, rows = parsed(SOURCES[source_name], content)
-    return [{name: value for name, value in zip(fields, row, strict=False) if name and value} for row in rows]
+    layout = layout_of(source_name, content)
+    with closing(Reading()) as reading:
+        text = b"".join(layout.copy_text(io.BytesIO(content).read, reading)).decode()
+    return [
+        {name: value for name, value in zip(layout.fields, cells, strict=True) if value and not name.startswith("#")}
+        for _, *cells in csv.reader(io.StringIO(text, newline=""), delimiter="|", quotechar=QUOTE.decode())
+    ]
 
 
 def load_file(connection: psycopg.Connection[Any], source_name: str, content: bytes) -> Loaded:
-    source = SOURCES[source_name]
-    fields, _ = parsed(source, content)
-    missing = {column.field for column in source.columns} - set(fields)
-    return load(connection, source_name, rows_of(source_name, content), missing=missing)
+    return load_layout(connection, layout_of(source_name, content), content)
 
 
 def load(
     connection: psycopg.Connection[Any], source_name: str, rows: Iterable[Row], *, missing: Iterable[str] = ()
 ) -> Loaded:
-    """Stage, reject, plan and apply these rows in one transaction."""
-    source = SOURCES[source_name]
-    absent = set(missing)
-    with connection.transaction():
+    """The same for rows of a file without the columns `missing`."""
+    source, absent = SOURCES[source_name], set(missing)
+    fields = tuple(column.field for column in source.columns if column.field not in absent)
+    return load_layout(connection, RowsLayout(source, fields, tuple(rows)))
+
+
+def load_layout(connection: psycopg.Connection[Any], layout: Layout, content: bytes = b"") -> Loaded:
+    """Stage, reject, plan and apply in one transaction."""
+    source = layout.source
+    with connection.transaction(), closing(Reading()) as reading:
+        with connection.cursor() as staging:
+            stage(staging, layout, layout.copy_text(io.BytesIO(content).read, reading))
+            settle_rejects(staging, layout, reading)
         cursor = psycopg.ClientCursor(connection)
-        _stage(cursor, source, rows, absent)
-        cursor.execute(source.reject)
         rejects = cursor.execute('SELECT line, "column", code FROM import_stage_reject ORDER BY line').fetchall()
-        cursor.execute("DELETE FROM stage s USING import_stage_reject r WHERE r.line = s.line")
+        cursor.execute("CREATE TEMP TABLE plan (kind text, key text, action text) ON COMMIT DROP")
         cursor.execute(source.plan)
         plan = cursor.execute(
             "SELECT action, count(*) FROM plan WHERE kind = %s GROUP BY action", [source.counted_kind]
         )
         counted = dict(plan.fetchall())
-        run = f"test-{source_name}"
+        run = f"test-{source.name}"
         cursor.execute(source.apply, {"run": run})
         marks = set(cursor.execute("SELECT kind, key FROM pending WHERE run = %s", [run]).fetchall())
         twice = cursor.execute("SELECT kind, key FROM pending WHERE run = %s GROUP BY 1, 2 HAVING count(*) > 1", [run])
         assert twice.fetchall() == []
-        _keep_labels(cursor, source, absent)
+        keep_labels(cursor, source, missing_fields(layout))
         cursor.execute("UPDATE pending SET run = NULL WHERE run = %s", [run])
-        cursor.execute("UPDATE source SET loaded = true WHERE name = %s", [source_name])
+        cursor.execute("UPDATE source SET loaded = true WHERE name = %s", [source.name])
     return Loaded([tuple(row) for row in rejects], counted, marks)
-
-
-def _stage(cursor: psycopg.ClientCursor[Any], source: Source, rows: Iterable[Row], missing: set[str]) -> None:
-    names = [column.field for column in source.columns]
-    columns = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(name)) for name in names)
-    cursor.execute(sql.SQL("CREATE TEMP TABLE stage (line integer, {}) ON COMMIT DROP").format(columns))
-    cursor.execute("CREATE TEMP TABLE stage_missing (field text) ON COMMIT DROP")
-    cursor.execute(
-        'CREATE TEMP TABLE import_stage_reject (line integer, "column" text, code text, detail text) ON COMMIT DROP'
-    )
-    cursor.execute("CREATE TEMP TABLE plan (kind text, key text, action text) ON COMMIT DROP")
-    cursor.executemany("INSERT INTO stage_missing VALUES (%s)", [(name,) for name in sorted(missing)])
-    with cursor.copy("COPY stage FROM STDIN") as copy:
-        for line, row in enumerate(rows, start=2):
-            copy.write_row([line, *(None if name in missing else row.get(name) or None for name in names)])
-
-
-def _keep_labels(cursor: psycopg.ClientCursor[Any], source: Source, missing: set[str]) -> None:
-    cursor.execute("DELETE FROM file_label WHERE source = %s", [source.name])
-    for label in source.labels:
-        if not {label.code, label.label} & missing:
-            cursor.execute(
-                sql.SQL(
-                    "INSERT INTO file_label (value_set, code, source, label)"
-                    " SELECT %s, s.{code}, %s, min(s.{label}) FROM stage s"
-                    " WHERE s.{code} IS NOT NULL AND s.{label} IS NOT NULL"
-                    " AND NOT EXISTS (SELECT FROM code c JOIN code_binding b ON b.system = c.system"
-                    "                 WHERE b.value_set = %s AND c.code = s.{code}) GROUP BY s.{code}"
-                ).format(code=sql.Identifier(label.code), label=sql.Identifier(label.label)),
-                [label.value_set, source.name, label.value_set],
-            )
 
 
 CLEARED = (
