@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import IO, Protocol
 
 from rich.console import Console
@@ -34,11 +35,18 @@ class Advance(Protocol):
 def emit(obj: object, *, as_json: bool, text: str | None = None) -> None:
     """The result of a command on stdout: one JSON value, or `text` for people (without it, indented JSON)."""
     if as_json:
-        line = json.dumps(obj, ensure_ascii=False, default=str)
+        line = json.dumps(obj, ensure_ascii=False, default=_plain)
     else:
-        line = text if text is not None else json.dumps(obj, ensure_ascii=False, default=str, indent=2)
+        line = text if text is not None else json.dumps(obj, ensure_ascii=False, default=_plain, indent=2)
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def _plain(value: object) -> str:
+    """What JSON has no form for; an instant as REST writes it, in UTC."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return str(value)
 
 
 def one_line(error: BaseException) -> str:

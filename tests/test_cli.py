@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -107,6 +108,12 @@ def test_results_go_to_stdout_as_one_line_of_json(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == '{"name": "Élise"}\n'
     emit({"name": "Élise"}, as_json=False, text="hello")
     assert capsys.readouterr().out == "hello\n"
+
+
+def test_an_instant_is_written_as_rest_writes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    paris = timezone(timedelta(hours=2))
+    emit({"at": datetime(2026, 9, 23, 2, 0, 5, 7, paris)}, as_json=True)
+    assert capsys.readouterr().out == '{"at": "2026-09-23T00:00:05.000007Z"}\n'
 
 
 def test_progress_is_silent_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
