@@ -12,6 +12,7 @@ from app.access.rules import guarded
 from app.body_limit import limited
 from app.db import open_engine, read_pool
 from app.direct import direct
+from app.head import HeadAsGet
 from app.mailboxes import routes as mailboxes
 from app.organizations import routes as organizations
 from app.paging import Cursors
@@ -48,6 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
     _hold(app, settings)
     openapi.install(app)
     problems.install(app)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(logs.RequestLog, observe=app.state.metrics.observe, unexpected=problems.unexpected)
     return app
 

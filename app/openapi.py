@@ -24,7 +24,8 @@ The directory of a secure health-mail trust space: professionals, structures and
 Every read says in `Directory-Edition` which numbered state it shows. Errors are `application/problem+json` (RFC 9457)
 with a stable `code`; `type` leads to a page about it. `X-Request-ID` is taken and always given back.
 
-Lists: `limit` (50, at most 200) and `cursor`; an answer that is not whole has `next`. Unknown parameters are refused.
+Lists: `limit` (50, at most 200) and `cursor`; an answer that is not whole has `next`. Unknown parameters
+of lists, searches and the feed are refused.
 """
 KEY = {"type": "http", "scheme": "bearer", "description": "A key made by `annuaire key issue`"}
 COMMON_HEADERS = {

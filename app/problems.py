@@ -248,7 +248,12 @@ async def _of_http_exception(request: Request, error: Exception) -> Response:
     kind, detail = kinds.get(error.status_code, (UnreadableRequest, str(error.detail)))
     if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return unexpected(request.scope.get("request_id"))
-    return _answer(request, kind(detail), error.headers)
+    return _answer(request, kind(detail), _with_head(error.headers))
+
+
+def _with_head(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """What takes GET takes HEAD: the header Allow says so."""
+    return {name: f"{value}, HEAD" if value == "GET" else value for name, value in (headers or {}).items()}
 
 
 async def _of_validation(request: Request, error: Exception) -> Response:
@@ -259,6 +264,8 @@ async def _of_validation(request: Request, error: Exception) -> Response:
     ]
     if any(fault["code"] == "json_invalid" for fault in faults):
         return _answer(request, UnreadableRequest("The body is not JSON.", errors=faults))
+    if error.body is not None and "json" not in request.headers.get("content-type", "").lower():
+        return _answer(request, UnreadableRequest("Send the body with `Content-Type: application/json`."))
     named = ", ".join(fault["pointer"] for fault in faults)
     return _answer(request, InvalidRequest(f"Correct or remove: {named}.", errors=faults))
 

@@ -40,7 +40,14 @@ async def read_changes(request: Request, query: Annotated[FeedQuery, Query()]) -
 
 @router.get("/v1/digest", responses={200: {"model": DigestState}})
 async def read_digest(request: Request) -> Response:
-    """The digest of the current edition: equal digests are equal directories."""
+    """The digest of the current edition: equal digests are equal directories.
+
+    The holder of a copy computes the same root. Each resource has a name, `kind/key`, and a fingerprint, the SHA-256
+    of its document as canonical JSON (RFC 8785) without `sequence`, `published_at`, `updated_at` and `fingerprint`.
+    The first two bytes of SHA-256(name) choose one of 65 536 slots. A slot is the SHA-256 of its resources in byte
+    order of their names, each as name, a zero byte and the 32 bytes of the fingerprint; an empty slot is that of
+    nothing. A node is the SHA-256 of 256 slots, the root the SHA-256 of the 256 nodes.
+    """
     digests: Digests = request.app.state.digests
     digest = await digests.current(request.app.state.pool)
     body = digest_body(digest)

@@ -115,6 +115,28 @@ def test_a_body_that_is_not_json_is_unreadable(client: TestClient) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "request.unreadable")
 
 
+def test_a_body_that_is_not_called_json_is_unreadable_and_says_why(client: TestClient) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = client.post("/v1/mailboxes/lookup", content=b'{"addresses": ["a@b.fr"]}', headers=form)
+    assert (answer.status_code, answer.json()["code"]) == (400, "request.unreadable")
+    assert "Content-Type: application/json" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/v1/edition", "/v1/mailboxes", "/v1/mailboxes/a@b.fr", "/docs"])
+def test_head_answers_as_get_without_a_body(client: TestClient, path: str) -> None:
+    whole, bare = client.get(path), client.head(path)
+    own = {"date", "x-request-id"}
+    assert bare.status_code == whole.status_code
+    assert bare.content == b""
+    assert {n: v for n, v in bare.headers.items() if n not in own} == {
+        n: v for n, v in whole.headers.items() if n not in own
+    }
+
+
+def test_a_wrong_method_is_told_the_right_ones(client: TestClient) -> None:
+    assert client.delete("/v1/edition").headers["allow"] == "GET, HEAD"
+
+
 @pytest.mark.parametrize("length_is_told", [True, False])
 def test_a_body_that_is_too_large_is_refused(client: TestClient, *, length_is_told: bool) -> None:
     body = json.dumps({"addresses": ["a" * 1_100_000]}).encode()
