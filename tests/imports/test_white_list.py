@@ -1,6 +1,8 @@
 """The white list: the real files, broken entries, and what each list changes in the trust space and in documents."""
 
 import gzip
+import random
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from tests.imports.files import run, run_one, written
 
 A = "CN=a,OU=1750160012,O=ALPHA,C=FR"
 B = "CN=b,OU=318751275100020,O=BETA,C=FR"
+# Letters at random: PostgreSQL would compress a repeated one into any index.
+LONG_NAME = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz", k=4_000))  # noqa: S311 - no secret
 
 
 def entry(name: str, certificate: str = A, *, updated: str = "2025-03-13T14:54:10Z", description: str = "d") -> str:
@@ -87,6 +91,7 @@ def test_a_list_whose_root_is_not_closed_is_refused(settings: Settings, database
         (entry("a b.mssante.fr"), "Nom", "domain.form"),
         (entry("x.mssante.fr", "nonsense"), "DNCertificatOperateur", "certificate.form"),
         (entry("x.mssante.fr", ""), "DNCertificatOperateur", "certificate.missing"),
+        (entry("x.mssante.fr", f"CN={LONG_NAME},OU=1990000010"), "DNCertificatOperateur", "value.too_long"),
         (entry("x.mssante.fr", description="d" * 5_000), "Description", "value.too_long"),
         (entry("x.mssante.fr").replace("<Nom>", "<Nom>y.fr</Nom><Nom>"), "Nom", "value.repeated"),
     ],
@@ -106,6 +111,12 @@ def test_names_are_lower_case_and_a_mistyped_date_is_only_a_warning(
     report = run_one(settings, white_list(tmp_path, entry("UC-CMP.mssante.fr", updated="13/03/2025")))
     assert report.warnings == {"updated.form": 1}
     assert [domain["name"] for domain in queries.domains(database.connect())] == ["uc-cmp.mssante.fr"]
+
+
+def test_a_date_far_east_of_every_time_zone_is_read(settings: Settings, database: Any, tmp_path: Path) -> None:
+    load(settings, tmp_path, entry("x.mssante.fr", updated="2025-03-14T10:00:00+20:00"))
+    (domain,) = queries.domains(database.connect())
+    assert domain["updated_at"] == datetime(2025, 3, 13, 14, tzinfo=UTC)
 
 
 def test_of_a_pair_listed_twice_the_latest_wins_in_any_order(settings: Settings, database: Any, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ is one: the entry with the latest DateMAJ wins, then the lowest text.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from xml.sax import SAXParseException
 from xml.sax.handler import ContentHandler, feature_namespaces
@@ -37,6 +37,8 @@ ROOT, LIST, ENTRY, NAME, CERTIFICATE, UPDATED = (
 )
 BLOCK = 65_536
 MAX_VALUE = 4_096
+# The canonical name of a certificate is a key, and an entry of an index ends at 2 704 bytes.
+MAX_CERTIFICATE = 1_000
 # The quote of the engine's COPY: XML itself forbids the character.
 QUOTE = "\x01"
 BREAKS = re.compile(r"[\t\n\r]+")
@@ -182,6 +184,10 @@ def _row(entry: Element, reading: Reading) -> str:
         operator, operator_name = operator_of(listed_as, certificate)
     except InvalidDistinguishedName as error:
         raise BadLine("certificate.form", f"domain {name}: {error}", CERTIFICATE) from error
+    if len(certificate.encode()) > MAX_CERTIFICATE:
+        raise BadLine(
+            "value.too_long", f"domain {name}: its certificate's name is over {MAX_CERTIFICATE} bytes", CERTIFICATE
+        )
     updated = _instant(entry.texts.get(UPDATED, ""), reading)
     others = (entry.texts.get(tag, "") for tag in ("Description", "ResponsableContact", "SupportContact"))
     cells = (name, certificate, listed_as, operator, operator_name, *others, updated)
@@ -215,8 +221,10 @@ def operator_of(listed_as: str, certificate: str) -> tuple[str, str]:
 def _instant(text: str, reading: Reading) -> str:
     """ISO text, or nothing where there is no date: a domain is not unlisted for a date mistyped."""
     try:
-        return datetime.fromisoformat(text).isoformat() if text else ""
-    except ValueError:
+        instant = datetime.fromisoformat(text) if text else None
+        # In UTC: PostgreSQL takes no offset of 16 hours or more.
+        return "" if instant is None else (instant.astimezone(UTC) if instant.tzinfo else instant).isoformat()
+    except (ValueError, OverflowError):
         reading.warnings["updated.form"] += 1
         return ""
 
