@@ -9,7 +9,7 @@ LANGUAGE plpgsql AS $$ BEGIN
     SELECT DISTINCT ON (value_set, code) value_set, code, label
     FROM (SELECT b.value_set, c.code, c.label, b.priority FROM code_binding b JOIN code c ON c.system = b.system
           UNION ALL
-          SELECT f.value_set, f.code, min(f.label), 1000 FROM file_label f GROUP BY f.value_set, f.code) known
+          SELECT f.value_set, f.code, min(f.label COLLATE "C"), 1000 FROM file_label f GROUP BY f.value_set, f.code) known
     ORDER BY value_set, code, priority
   ),
   gone AS (
