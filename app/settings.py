@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "ANNUAIRE_"
@@ -24,8 +24,8 @@ class Settings(BaseSettings):
 
     # A libpq or SQLAlchemy URL; without host it means the unix socket (`postgresql:///annuaire?host=/run/…`).
     database_url: str = "postgresql:///annuaire"
-    database_pool: int = 8
-    statement_timeout_ms: int = 5_000
+    database_pool: int = Field(8, ge=1)
+    statement_timeout_ms: int = Field(5_000, ge=0)
 
     # Secret of the HMAC under which API keys are stored: whoever changes it makes every key unknown.
     key_pepper: SecretStr = SecretStr("")
@@ -33,16 +33,17 @@ class Settings(BaseSettings):
 
     ldap_uri: str = "ldapi:///run/annuaire/ldapi"
     ldap_suffix: str = "dc=mssante,dc=fr"
-    ldap_batch: int = 200
+    ldap_batch: int = Field(200, ge=1)
     ldap_enabled: bool = True
 
-    import_shrink_limit: float = 0.05
-    import_reject_limit: float = 0.001
+    # Shares: who writes 5 for five in a hundred must not switch the guard off.
+    import_shrink_limit: float = Field(0.05, ge=0, le=1)
+    import_reject_limit: float = Field(0.001, ge=0, le=1)
 
     pg_bin: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    drain_lock_ms: int = 100
-    publish_wide: int = 1_000
+    drain_lock_ms: int = Field(100, ge=1)
+    publish_wide: int = Field(1_000, ge=1)
 
     @model_validator(mode="after")
     def _no_unknown_variable(self) -> Self:

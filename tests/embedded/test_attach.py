@@ -106,6 +106,16 @@ def test_a_wrong_setting_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
         read_settings()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("IMPORT_SHRINK_LIMIT", "5"), ("IMPORT_REJECT_LIMIT", "-0.1"), ("LDAP_BATCH", "0"), ("PUBLISH_WIDE", "0")],
+)
+def test_a_setting_out_of_its_range_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"ANNUAIRE_{name}", value)
+    with pytest.raises(Refused, match=f"setting ANNUAIRE_{name}: "):
+        read_settings()
+
+
 def test_a_misspelt_setting_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANNUAIRE_DATABSE_URL", "x")
     with pytest.raises(Refused, match="unknown setting ANNUAIRE_DATABSE_URL"):
