@@ -167,13 +167,18 @@ def _run(arguments: list[str]) -> int:
     except typer.TyperException as mistake:
         return _usage(mistake, as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
-        return INTERRUPTED
+        return _interrupted(as_json=as_json)
     except Exception as fault:  # noqa: BLE001 - Python's own exit code, 1, would say: done, with rows rejected
         traceback.print_exc()
         refusal = Refused(f"a fault of annuaire: {one_line(fault)}", "internal")
     else:
-        return INTERRUPTED if status == TYPER_INTERRUPTED else int(status or DONE)
+        return _interrupted(as_json=as_json) if status == TYPER_INTERRUPTED else int(status or DONE)
     return refuse(refusal, as_json=as_json)
+
+
+def _interrupted(*, as_json: bool) -> int:
+    refuse(Refused("interrupted before the end", "interrupted"), as_json=as_json)
+    return INTERRUPTED
 
 
 def _usage(mistake: typer.TyperException, *, as_json: bool) -> int:

@@ -60,12 +60,14 @@ def test_an_absent_database_is_one_sentence_and_2(run: Run, monkeypatch: pytest.
     assert err.count("\n") == 1
 
 
-def test_an_interrupted_command_ends_with_3(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_command_says_so_and_ends_with_3(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "examine", interrupted)
-    assert run("doctor")[0] == 3
+    assert run("doctor") == (3, "", "annuaire: interrupted before the end\n")
+    code, out, _ = run("doctor", "--json")
+    assert (code, json.loads(out)["error"]["code"]) == (3, "interrupted")
 
 
 def test_missing_migrations_are_counted_and_applied(
