@@ -37,7 +37,8 @@ SELECT coalesce(n.address, k.address) AS address,
 FROM new_mailbox n
 FULL JOIN known_mailbox k ON k.address = n.address
 LEFT JOIN (SELECT DISTINCT address FROM attachment_change) a ON a.address = n.address
-WHERE n.address IS NOT NULL OR (k.is_ours AND k.state <> 'withdrawn');
+-- The public file never holds a suspended mailbox, so its absence says nothing; closing it would also forget the suspension.
+WHERE n.address IS NOT NULL OR (k.is_ours AND k.state = 'active');
 
 -- A holder who is detached is found by no dependency any more, so it is named here.
 CREATE TEMP TABLE seen_change ON COMMIT DROP AS

@@ -221,6 +221,15 @@ def test_a_suspension_outlives_the_next_file(registry: Connection) -> None:
     assert published(registry) == {}
 
 
+def test_a_suspension_outlives_a_file_without_the_mailbox(registry: Connection) -> None:
+    load(registry, MAILBOXES, [a_mailbox(), an_organization_mailbox()])
+    registry.execute(f"UPDATE mailbox SET state = 'suspended' WHERE address = '{ADDRESS}'")
+    assert load(registry, MAILBOXES, [an_organization_mailbox()]).plan == {"same": 1}
+    load(registry, MAILBOXES, [a_mailbox(), an_organization_mailbox()])
+    assert column(registry, f"SELECT state FROM mailbox WHERE address = '{ADDRESS}'") == ["suspended"]
+    assert ("mailbox", ADDRESS) not in published(registry)
+
+
 def test_what_operators_add_to_a_mailbox_of_the_file_outlives_the_next_file(registry: Connection) -> None:
     load(registry, MAILBOXES, [a_mailbox()])
     registry.execute("UPDATE mailbox SET description = 'Cardiology', rank = 1, responsible = 'Anne'")
