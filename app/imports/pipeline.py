@@ -146,6 +146,11 @@ def _run(connection: Connection, settings: Settings, options: Options, each: Inp
         logger.exception("import failed", run=report.run)
         report.state = "failed"
         report.guards.append(runs.refusal("database.error", f"nothing of the file was applied: {one_line(error)}"))
+    except (OSError, Refused) as error:
+        # A folder for rejects that cannot be written, a file that goes away: the other files and their reports go on.
+        report.state = "failed"
+        code = error.code if isinstance(error, Refused) else "system.failed"
+        report.guards.append(runs.refusal(code, f"nothing of the file was applied: {one_line(error)}"))
     if report.state != "applied":
         # A lost connection raises here, and the record keeps saying `failed`.
         report.edition_after = report.edition_before

@@ -67,7 +67,8 @@ def test_a_guard_that_does_not_exist_is_a_usage_error(annuaire: Run) -> None:
 def test_rejects_that_cannot_be_written_refuse_the_file(annuaire: Run, tmp_path: Path) -> None:
     path = written(tmp_path, "x.txt", files.MAILBOXES.read_bytes() + b"short\n")
     code, out, _ = annuaire("import", "run", path, "--rejects", path, "--json")
-    assert (code, json.loads(out)["error"]["code"]) == (2, "import.rejects")
+    report = json.loads(out)
+    assert (code, report["state"], report["guards"][0]["name"]) == (2, "failed", "import.rejects")
     _, out, _ = annuaire("import", "list", "--json")
     assert [run["state"] for run in json.loads(out)] == ["failed"]
 

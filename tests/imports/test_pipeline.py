@@ -310,6 +310,21 @@ def test_a_second_importer_waits_for_the_first(settings: Settings, database: Any
     assert [report.state for report in reports] == ["applied"]
 
 
+def test_a_file_that_the_system_refuses_does_not_hide_the_reports_of_the_others(
+    settings: Settings, tmp_path: Path
+) -> None:
+    # A file stands where the folder of rejects should be made: the extraction, which has one bad line, cannot keep it.
+    (tmp_path / "rejects").write_text("in the way", "utf-8")
+    bad = written(
+        tmp_path, "bad.txt", files.MAILBOXES.read_bytes().replace(b"secretariat.cardio@", b"secretariat cardio@")
+    )
+    persons, mailboxes = run(settings, tmp_path, files.PERSONS, bad)
+    assert (persons.state, mailboxes.state) == ("applied", "failed")
+    assert [guard.name for guard in mailboxes.guards] == ["import.rejects"]
+    assert value(settings, "SELECT count(*) FROM mailbox") == 0
+    assert value(settings, "SELECT count(*) FROM pending") == 0
+
+
 def test_runs_are_found_again_with_their_first_rejects(settings: Settings, database: Any, tmp_path: Path) -> None:
     report = run_one(settings, written(tmp_path, "x.txt", files.MAILBOXES.read_bytes() + b"short\n"))
     connection: psycopg.Connection[Any] = database.connect()
