@@ -161,7 +161,10 @@ def _run(arguments: list[str]) -> int:
     except Refused as said:
         refusal = said
     except psycopg.OperationalError as error:
-        refusal = Refused(f"PostgreSQL does not answer: {one_line(error)}", "database.unreachable")
+        if error.sqlstate is None or error.sqlstate.startswith(("08", "57P")):
+            refusal = Refused(f"PostgreSQL does not answer: {one_line(error)}", "database.unreachable")
+        else:
+            refusal = Refused(f"PostgreSQL did not finish the work: {one_line(error)}", "database.error")
     except OSError as error:
         refusal = Refused(one_line(error), "system.failed")
     except typer.TyperException as mistake:

@@ -31,6 +31,10 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
+LOCK_TIMEOUT = "120s"
+# Classes of SQLSTATE: connection, transaction rolled back by the server, resources, locks, operator's action, system.
+PASSING = frozenset({"08", "40", "53", "55", "57", "58"})
+
 # Keys are compared byte by byte: the order of an index must not depend on a library of the host.
 Key = Annotated[str, mapped_column(Text(collation="C"))]
 OptionalKey = Annotated[str | None, mapped_column(Text(collation="C"))]
@@ -54,10 +58,29 @@ def sqlalchemy_url(database_url: str) -> str:
 
 
 def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connection[TupleRow]:
-    """A synchronous connection for commands, imports and workers. The caller closes it (`with`)."""
+    """A synchronous connection for commands, imports and workers. The caller closes it (`with`).
+
+    Statements may take long (an import), waits may not: no lock is waited for longer than LOCK_TIMEOUT, and a server
+    that went away without a word is noticed within a minute.
+    """
     return psycopg.connect(
-        libpq_url(settings.database_url), autocommit=autocommit, connect_timeout=10, application_name="annuaire"
+        libpq_url(settings.database_url),
+        autocommit=autocommit,
+        connect_timeout=10,
+        application_name="annuaire",
+        options=f"-c lock_timeout={LOCK_TIMEOUT}",
+        keepalives_idle=30,
+        keepalives_interval=10,
+        keepalives_count=3,
     )
+
+
+def is_passing(error: psycopg.Error) -> bool:
+    """Whether the same work may succeed later: a server or connection that went away, a lock, a full disk.
+
+    Without an SQLSTATE the connection itself failed; a limit of the program (54) or a fault in the work never passes.
+    """
+    return error.sqlstate is None or error.sqlstate[:2] in PASSING
 
 
 def alembic_config(database_url: str) -> Config:

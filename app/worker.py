@@ -7,6 +7,7 @@ from collections.abc import Callable
 import psycopg
 import structlog
 
+from app.db import is_passing
 from app.ldap import sync
 from app.publication import drain
 from app.settings import Settings
@@ -49,6 +50,10 @@ def _kept_alive(
         try:
             loop(settings, stop)
         except (psycopg.OperationalError, OSError) as error:
+            if isinstance(error, psycopg.Error) and not is_passing(error):
+                failures.append(error)
+                stop.set()
+                break
             if time.monotonic() - started > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
             logger.warning("loop lost its server, trying again", loop=name, error=str(error).strip(), pause_s=pause)

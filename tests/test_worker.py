@@ -38,3 +38,18 @@ def test_a_fault_of_our_own_in_a_loop_ends_the_worker_with_it(database: Database
     database.connect(autocommit=True).execute("DROP FUNCTION drain(integer, integer)")
     with pytest.raises(psycopg.errors.UndefinedFunction):
         worker.run(settings, threading.Event())
+
+
+def test_work_that_can_never_succeed_is_not_tried_for_ever(database: Database, settings: Settings) -> None:
+    connection = database.connect(autocommit=True)
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION drain(portion integer, wide integer DEFAULT 1000, OUT taken integer,"
+        " OUT edition bigint) LANGUAGE plpgsql AS $$ BEGIN RAISE program_limit_exceeded; END $$"
+    )
+    with pytest.raises(psycopg.errors.ProgramLimitExceeded):
+        worker.run(settings, threading.Event())
+
+
+def test_a_mark_of_an_unknown_kind_is_refused(database: Database) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        database.connect().execute("INSERT INTO pending (kind, key) VALUES ('mailboxes', 'a@b.mssante.fr')")

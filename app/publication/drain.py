@@ -35,7 +35,7 @@ class Drain:
     connection: psycopg.Connection[Any]
     lock_ms: int
     wide: int
-    portion: int = 200
+    portion: int = 50
     published: int = 0
     analyze_at: int = ANALYZE_AFTER
 

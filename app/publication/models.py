@@ -65,7 +65,14 @@ class Pending(Base):
     """Ids that a writer touched and that are not published yet. Append-only, no unique key: a mark is never lost."""
 
     __tablename__ = "pending"
-    __table_args__ = (Index(None, "kind", "key"),)
+    __table_args__ = (
+        # A mistyped kind would be a lost mark: publish() knows no dependents of it.
+        CheckConstraint(
+            "kind IN ('mailbox', 'organization', 'practitioner', 'domain', 'operator', 'source') OR kind LIKE 'code/%'",
+            name="kind",
+        ),
+        Index(None, "kind", "key"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     kind: Mapped[Key]

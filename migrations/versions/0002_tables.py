@@ -180,6 +180,10 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(collation="C"), nullable=False),
         sa.Column("key", sa.Text(collation="C"), nullable=False),
         sa.Column("run", sa.Text(collation="C"), nullable=True),
+        sa.CheckConstraint(
+            "kind IN ('mailbox', 'organization', 'practitioner', 'domain', 'operator', 'source') OR kind LIKE 'code/%'",
+            name=op.f("ck_pending_kind"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pending")),
     )
     op.create_index(op.f("ix_pending_kind_key"), "pending", ["kind", "key"], unique=False)
