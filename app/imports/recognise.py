@@ -1,9 +1,10 @@
-"""What a text is, told by its content alone: the labels of a header, the first line of FINESS, or the root of XML."""
+"""What a text is, told by its content alone: the labels of a header, line 1 of FINESS, or the root of XML or JSON."""
 
 import codecs
 import re
 from collections.abc import Sequence
 
+from app.imports.finess_plus import FinessPlusLayout
 from app.imports.header import read_header
 from app.imports.layouts import FINESS_RECORD, FinessLayout, TableLayout
 from app.imports.lines import MAX_LINE
@@ -17,6 +18,8 @@ from app.imports.sources.white_list import NAMESPACE, WhiteListLayout
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 FINESS_FIRST = re.compile(r"finess;etalab;[^;]*;([^;]*);?", re.IGNORECASE)
 GENERATED = re.compile(rb"<(?:[\w.-]+:)?DateDeGeneration[^>]*>\s*([^<\s]{10,40})")
+FINESS_PLUS = re.compile(rb'"(?:pmej|informationsGeneralesPMEJ|pmejDuGc[co])"', re.IGNORECASE)
+GENERATED_AT = re.compile(rb'"generatedAt"\s*:\s*"([^"]{10,40})"')
 CONTROL = re.compile(f"[{re.escape(CONTROLS.decode())}]")
 SHOWN = 60
 
@@ -33,6 +36,8 @@ def recognise(text: Text) -> Layout:
     body = head.removeprefix(BOM)
     if body.lstrip().startswith(b"<"):
         return _white_list(text, body)
+    if body.lstrip().startswith(b"{"):
+        return _finess_plus(text, body)
     lines = [_decoded(line) for line in body[: MAX_LINE + 1].splitlines()[:3]]
     if not lines or len(lines[0]) > MAX_LINE:
         raise FileRefused("header.too_long", f"{text.name}: line 1 is empty or longer than {MAX_LINE} bytes.")
@@ -56,6 +61,17 @@ def _white_list(text: Text, body: bytes) -> Layout:
         )
     generated = GENERATED.search(body)
     return WhiteListLayout(_digits(_decoded(generated[1])) if generated else text.stamp)
+
+
+def _finess_plus(text: Text, body: bytes) -> Layout:
+    if not FINESS_PLUS.search(body):
+        raise FileRefused(
+            "file.unknown",
+            f"{text.name} is JSON that begins with {_decoded(body[:SHOWN])!r}: not a file that is read here. "
+            "Expected FINESS+ structures, with the list pmej.",
+        )
+    generated = GENERATED_AT.search(body)
+    return FinessPlusLayout(_digits(_decoded(generated[1])) if generated else text.stamp)
 
 
 def _finess(text: Text, date: str, rows: Sequence[str]) -> Layout:

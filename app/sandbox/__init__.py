@@ -2,7 +2,8 @@
 
 Shares, sizes and quirks follow published measures of the real files; identifiers come from ranges that name nobody.
 
-    generate ── specials, persons ── practices, skills, names, places, sites
+    generate ── specials, persons ── practices, skills, qualifications, names, places, sites
+             ── finess_plus   the sites again, in their newer form
              ── mailboxes ── domains
              ── whitelist ── domains
              ── changes    what differs on the following day

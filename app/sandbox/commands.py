@@ -36,11 +36,17 @@ def generate_files(
             help="The files of the following day. The white list keeps its name: use another folder to keep both.",
         ),
     ] = False,
+    dipl: Annotated[
+        bool, typer.Option("--dipl", help="Diplomas and authorisations too (PS_LibreAcces_Dipl_AutExerc).")
+    ] = False,
+    finess_plus: Annotated[bool, typer.Option("--finess-plus", help="The same sites as FINESS+ JSON too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Write national files in the official formats: persons, savoir-faire, mailboxes, FINESS sites, white list."""
     try:
-        made = _generate_with_progress(professionals, seed, out, next_day=next_day)
+        made = _generate_with_progress(
+            professionals, seed, out, next_day=next_day, diplomas=dipl, finess_plus=finess_plus
+        )
     except OSError as failure:
         refusal = Refused(f"cannot write to {out}: {failure.strerror}; give another folder with --out.", "sandbox.out")
         raise typer.Exit(refuse(refusal, as_json=as_json)) from failure
@@ -48,7 +54,7 @@ def generate_files(
     emit(_report(made, seed), as_json=as_json, text=text)
 
 
-def _generate_with_progress(professionals: int, seed: int, out: Path, *, next_day: bool) -> Generated:
+def _generate_with_progress(professionals: int, seed: int, out: Path, **asked: bool) -> Generated:
     with progress("professionals", professionals) as advance:
         reached = 0
 
@@ -57,7 +63,7 @@ def _generate_with_progress(professionals: int, seed: int, out: Path, *, next_da
             advance(done - reached)
             reached = done
 
-        return generate(professionals, seed, out, next_day=next_day, progress=show)
+        return generate(professionals, seed, out, progress=show, **asked)
 
 
 def _report(made: Generated, seed: int) -> dict[str, object]:

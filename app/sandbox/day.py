@@ -1,10 +1,10 @@
-"""Write the five files of one day.
+"""Write the files of one day.
 
 The second day is the first one drawn again from the same streams, with the changes laid over it: whatever did not
 change comes out as the same line. New things come last in each file, from streams of their own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from app.sandbox import whitelist
@@ -13,16 +13,19 @@ from app.sandbox.changes import LEAVER_WITH_MAILBOX, Changes, corrected
 from app.sandbox.domains import Domains, domain_count, draw_domains
 from app.sandbox.files import (
     ACTIVITY,
+    DIPLOMAS,
     MAILBOXES,
     SKILLS,
     LineFile,
     data_lines,
 )
+from app.sandbox.finess_plus import write_finess_plus
 from app.sandbox.mailboxes import ORGANIZATION_BOXES_PER_PROFESSIONAL, Box, BoxMaker, organization_line, person_line
 from app.sandbox.names import draw_names
 from app.sandbox.persons import Person, PersonMaker
 from app.sandbox.places import address_pool
 from app.sandbox.practices import Workplaces
+from app.sandbox.qualifications import qualification_rows
 from app.sandbox.sites import SiteMaker, finess_head, site_count
 from app.sandbox.specials import (
     SPECIAL_PERSONS,
@@ -56,6 +59,7 @@ class Day:
         self._taken: set[str] = set()
         self._position = 0  # of the next ordinary PER line, as the changes count them
         self._equipped: list[Person] = []
+        self._diplomas: LineFile | None = None
 
     def write_whitelist(self, out: LineFile) -> None:
         operators = whitelist.draw_operators(self._professionals)
@@ -64,18 +68,30 @@ class Day:
             whitelist.write_entry(out, entry)
         whitelist.write_tail(out)
 
-    def write_sites(self, out: LineFile) -> None:
-        out.head(finess_head(self._stamp.date()))
-        for index, site in enumerate(self._sites):
-            if index not in self._changes.closed_sites:
-                out.row(site.finess_line)
-        for site in self._site_maker.sites(self._changes.opened_sites):
-            out.row(site.finess_line)
+    def write_sites(self, out: LineFile, plus: LineFile | None) -> None:
+        """The FINESS stock, and the same sites as FINESS+ where that is asked for."""
+        opened = list(self._site_maker.sites(self._changes.opened_sites))
 
-    def write_people(self, activity: LineFile, skills: LineFile, boxes: LineFile, progress: Progress) -> None:
-        """The two PS_LibreAcces files and the mailboxes, in one pass over the persons."""
-        for out, name in ((activity, ACTIVITY), (skills, SKILLS), (boxes, MAILBOXES)):
-            out.head(data_lines(f"{name}.txt")[0])
+        def lines() -> Iterator[str]:
+            for index, site in enumerate(self._sites):
+                if index not in self._changes.closed_sites:
+                    yield site.finess_line
+            yield from (site.finess_line for site in opened)
+
+        out.head(finess_head(self._stamp.date()))
+        for line in lines():
+            out.row(line)
+        if plus is not None:
+            write_finess_plus(plus, lines(), self._stamp)
+
+    def write_people(
+        self, activity: LineFile, skills: LineFile, boxes: LineFile, diplomas: LineFile | None, progress: Progress
+    ) -> None:
+        """The PS_LibreAcces files and the mailboxes, in one pass over the persons; diplomas where asked for."""
+        for out, name in ((activity, ACTIVITY), (skills, SKILLS), (boxes, MAILBOXES), (diplomas, DIPLOMAS)):
+            if out is not None:
+                out.head(data_lines(f"{name}.txt")[0])
+        self._diplomas = diplomas
         self._write_specials(activity, skills, boxes)
         maker = PersonMaker(stream(self._seed, "persons"), self._names, self._workplaces)
         box_maker = self._box_maker("mailboxes")
@@ -88,13 +104,23 @@ class Day:
         self._write_newcomers(activity, skills, boxes)
         progress(self._professionals)
 
+    def _write_person(self, person: Person, activity: LineFile, skills: LineFile) -> None:
+        for row in person.activity_rows():
+            activity.row(row)
+        for row in person.skill_rows():
+            skills.row(row)
+        if self._diplomas is not None:
+            # A stream for each person: who leaves or is corrected moves nobody else's diplomas.
+            for row in qualification_rows(stream(self._seed, f"diplomas {person.index}"), person):
+                self._diplomas.row(row)
+
     def _box_maker(self, name: str) -> BoxMaker:
         return BoxMaker(stream(self._seed, name), self._domains, self._workplaces, self._taken)
 
     def _write_specials(self, activity: LineFile, skills: LineFile, boxes: LineFile) -> None:
         for person, person_boxes in special_persons(self._workplaces):
             if person.index not in self._changes.left:
-                _write_person(person, activity, skills)
+                self._write_person(person, activity, skills)
             if person.index not in self._changes.left or person.index == LEAVER_WITH_MAILBOX:
                 self._write_fixed_boxes(boxes, person, person_boxes)
             if person.index == TWICE_PRINTED:
@@ -117,7 +143,7 @@ class Day:
             person = corrected(person)
         if person.index in changes.equipped:
             self._equipped.append(person)
-        _write_person(person, activity, skills)
+        self._write_person(person, activity, skills)
         if person.index % _DUPLICATE_EVERY == _DUPLICATE_AT:
             activity.row(next(person.activity_rows()))
         for position, box in enumerate(person_boxes, first):
@@ -140,7 +166,7 @@ class Day:
             boxes.row(person_line(person, box_maker.box_for(person)))
         for rank in range(self._changes.added_persons):
             person = maker.person(self._professionals + rank)
-            _write_person(person, activity, skills)
+            self._write_person(person, activity, skills)
             if rank % 2 == 0:
                 boxes.row(person_line(person, box_maker.box_for(person)))
         for box in box_maker.organization_boxes(self._changes.added_organization_boxes):
@@ -150,10 +176,3 @@ class Day:
 def organization_box_count(professionals: int) -> int:
     """Ordinary ORG mailboxes: 15 % of all at national size, and at least one in each domain."""
     return max(domain_count(professionals) + 4, round(professionals * ORGANIZATION_BOXES_PER_PROFESSIONAL))
-
-
-def _write_person(person: Person, activity: LineFile, skills: LineFile) -> None:
-    for row in person.activity_rows():
-        activity.row(row)
-    for row in person.skill_rows():
-        skills.row(row)

@@ -3,20 +3,25 @@
 A file is written beside its place and moved there when whole, so that a run cut short leaves no half file to import.
 """
 
+import gzip
+import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import IO, cast
 
 # Never the clock: the same seed must give the same bytes tomorrow.
 FIRST_STAMP = datetime(2026, 9, 23, 2, 0)  # noqa: DTZ001 - stamps of the national files are Paris local time without zone
 ACTIVITY = "PS_LibreAcces_Personne_activite"
 SKILLS = "PS_LibreAcces_SavoirFaire"
+DIPLOMAS = "PS_LibreAcces_Dipl_AutExerc"
 MAILBOXES = "Extraction_Correspondance_MSSante"
 FINESS = "etalab-cs1100502"
+FINESS_PLUS = "finess-structures-journalier"
 WHITELIST = "listeblanchemssante"
 
 _BUFFER_LINES = 2_000
@@ -48,14 +53,15 @@ def data_table(name: str, package: str = "app.sandbox") -> tuple[dict[str, str],
 
 
 class LineFile:
-    """A text file under construction: UTF-8, LF, rows counted."""
+    """A text file under construction: UTF-8, LF, rows counted; compressed when its name ends with `.gz`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows = 0
         self._pending: list[str] = []
         self._part = path.with_name(path.name + ".part")
-        self._stream = self._part.open("w", encoding="utf-8", newline="\n")
+        self._open = ExitStack()
+        self._stream = self._text()
 
     def head(self, line: str) -> None:
         """A line that is no row: header or markup."""
@@ -69,13 +75,21 @@ class LineFile:
 
     def finish(self) -> GeneratedFile:
         self._flush()
-        self._stream.close()
+        self._open.close()
         self._part.replace(self.path)
         return GeneratedFile(self.path, self.rows)
 
     def abandon(self) -> None:
-        self._stream.close()
+        self._open.close()
         self._part.unlink(missing_ok=True)
+
+    def _text(self) -> IO[str]:
+        raw = self._open.enter_context(self._part.open("wb"))
+        if self.path.suffix == ".gz":
+            # Without name and time, which would be other bytes each day.
+            compressed = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0)
+            raw = cast("io.BufferedWriter", self._open.enter_context(compressed))
+        return self._open.enter_context(io.TextIOWrapper(raw, encoding="utf-8", newline="\n"))
 
     def _flush(self) -> None:
         if self._pending:

@@ -5,8 +5,9 @@ ADELI   9999nnnn + check            FINESS  99nnnnnn + check (no department 99);
 """
 
 MAX_PROFESSIONALS = 5_000_000
-# FINESS numbers below are sites, above are legal entities, then operators.
+# FINESS numbers below are sites, above are legal entities, then sites that closed, then operators.
 LEGAL_ENTITIES_FROM = 500_000
+CLOSED_FROM = 700_000
 OPERATORS_FROM = 900_000
 # SIRENs below belong to FINESS legal entities, above to companies outside FINESS.
 COMPANIES_FROM = 300_000
