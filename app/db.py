@@ -17,7 +17,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import Integer, MetaData, Text, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import migrations as migration_scripts
 from app.console import Refused, one_line
@@ -45,6 +45,13 @@ class Base(DeclarativeBase):
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map: ClassVar[dict[Any, Any]] = {str: Text, int: Integer}
+
+
+class Written:
+    """Which run of an import created a registry row, and which wrote it last, as long as nobody else did."""
+
+    created_run: Mapped[int | None]
+    changed_run: Mapped[int | None]
 
 
 def libpq_url(database_url: str) -> str:

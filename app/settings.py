@@ -36,9 +36,9 @@ class Settings(BaseSettings):
     ldap_batch: int = Field(200, ge=1)
     ldap_enabled: bool = True
 
-    # Shares: who writes 5 for five in a hundred must not switch the guard off.
-    import_shrink_limit: float = Field(0.05, ge=0, le=1)
-    import_reject_limit: float = Field(0.001, ge=0, le=1)
+    import_second_person: bool = False
+    import_plan_days: int = Field(7, ge=1)
+    import_undo_days: int = Field(30, ge=1)
 
     pg_bin: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"

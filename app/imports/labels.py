@@ -1,55 +1,75 @@
 """Labels that files print for codes which no code system knows: each full file replaces what its source said before."""
 
-from typing import Any
-
-import psycopg
 from psycopg import sql
 
 from app.imports.sources.description import Label, Source
+from app.imports.workspace import Cursor, kept
 
-NEW_LABELS = sql.SQL("""
-INSERT INTO new_label (value_set, code, label)
-SELECT {value_set}, tidy(s.{code}), min(tidy(s.{label}) COLLATE "C")
-FROM stage s
-WHERE tidy(s.{code}) IS NOT NULL AND tidy(s.{label}) IS NOT NULL
-  AND NOT EXISTS (SELECT FROM code c JOIN code_binding b ON b.system = c.system
-                  WHERE b.value_set = {value_set} AND c.code = tidy(s.{code}))
-GROUP BY tidy(s.{code})
-""")
-DIFFERS = """
-SELECT FROM new_label n
-FULL JOIN (SELECT * FROM file_label WHERE source = %(source)s AND value_set = ANY(%(sets)s)) f
-  ON f.value_set = n.value_set AND f.code = n.code
-WHERE n.label IS DISTINCT FROM f.label LIMIT 1
-"""
-REMOVE = """
-DELETE FROM file_label f WHERE source = %(source)s AND value_set = ANY(%(sets)s)
-  AND NOT EXISTS (SELECT FROM new_label n WHERE n.value_set = f.value_set AND n.code = f.code)
-"""
-WRITE = """
-INSERT INTO file_label AS f (value_set, code, source, label) SELECT value_set, code, %(source)s, label FROM new_label
-ON CONFLICT (value_set, code, source) DO UPDATE SET label = excluded.label WHERE f.label <> excluded.label
-"""
+# A code is touched when a new line or a lost one prints it; its label is then looked for in all lines that are left.
+TOUCHED = sql.SQL("SELECT {code} AS key FROM stage WHERE {code} IS NOT NULL AND NOT {known}")
+LOST = sql.SQL(
+    "SELECT l.{code} AS key FROM gone_line g JOIN {kept} l ON l.ctid = g.place WHERE l.{code} IS NOT NULL AND NOT {known}"
+)
+KNOWN = sql.SQL(
+    "EXISTS (SELECT FROM code c JOIN code_binding b ON b.system = c.system WHERE b.value_set = {value_set} AND c.code = {code})"
+)
+STATED = sql.SQL(
+    'SELECT {value_set} AS value_set, {code} AS code, min({label} COLLATE "C") AS label FROM {lines} WHERE {wanted} GROUP BY 2'
+)
 
 
-def keep_labels(cursor: psycopg.Cursor[Any], source: Source, missing: frozenset[str]) -> None:
-    """Bring `file_label` of this source in step with `stage`; triggers mark every code whose label changed.
+def state_labels(cursor: Cursor, source: Source, *, is_delta: bool) -> None:
+    """Make `new_file_label`, and `touched_label` when only some lines are read.
 
-    Rows that stay are not touched, else their codes would be marked each day. A label whose column the file lacks is
-    unknown, so what is known stays.
+    A label whose column the file lacks is unknown: what the registry holds of it is stated again.
     """
+    missing = {field for (field,) in cursor.execute("SELECT field FROM stage_missing").fetchall()}
     present = [label for label in source.labels if not {label.code, label.label} & missing]
-    cursor.execute("CREATE TEMP TABLE new_label (value_set text, code text, label text) ON COMMIT DROP")
-    for label in present:
-        cursor.execute(_new_labels(label))
-    given = {"source": source.name, "sets": [label.value_set for label in present]}
-    # The triggers of file_label judge all labels whenever a statement runs, even one that changes nothing.
-    if cursor.execute(DIFFERS, given).fetchone() is not None:
-        cursor.execute(REMOVE, given)
-        cursor.execute(WRITE, given)
-
-
-def _new_labels(label: Label) -> sql.Composed:
-    return NEW_LABELS.format(
-        value_set=sql.Literal(label.value_set), code=sql.Identifier(label.code), label=sql.Identifier(label.label)
+    if is_delta:
+        touched = [part for label in present for part in _touched(source, label)]
+        cursor.execute(
+            sql.SQL("CREATE UNLOGGED TABLE touched_label AS {}").format(
+                sql.SQL(" UNION ").join(touched) if touched else sql.SQL("SELECT ''::text AS key WHERE false")
+            )
+        )
+    cursor.execute("CREATE UNLOGGED TABLE new_file_label (value_set text, code text, label text)")
+    is_any = not is_delta or cursor.execute("SELECT FROM touched_label LIMIT 1").fetchone() is not None
+    for label in present if is_any else ():
+        cursor.execute(sql.SQL("INSERT INTO new_file_label {}").format(_stated(source, label, is_delta=is_delta)))
+    absent = [label.value_set for label in source.labels if label not in present]
+    cursor.execute(
+        "INSERT INTO new_file_label SELECT value_set, code, label FROM file_label WHERE source = %s AND value_set = ANY(%s)",
+        [source.name, absent],
     )
+
+
+def _touched(source: Source, label: Label) -> list[sql.Composed]:
+    code = sql.Identifier(label.code)
+    return [
+        TOUCHED.format(code=code, known=_known(label, sql.Identifier("stage", label.code))),
+        LOST.format(code=code, kept=kept(source), known=_known(label, sql.Identifier("l", label.code))),
+    ]
+
+
+def _known(label: Label, code: sql.Identifier) -> sql.Composed:
+    return KNOWN.format(value_set=sql.Literal(label.value_set), code=code)
+
+
+def _stated(source: Source, label: Label, *, is_delta: bool) -> sql.Composed:
+    code, text = sql.Identifier(label.code), sql.Identifier(label.label)
+    names = {"value_set": sql.Literal(label.value_set), "code": code, "label": text}
+    if not is_delta:
+        # Codes first, few and known mostly: only those that no code system knows are looked at line by line.
+        wanted = sql.SQL(
+            "{label} IS NOT NULL AND {code} IN (SELECT x.code FROM (SELECT DISTINCT {code} AS code FROM stage) x"
+            " WHERE x.code IS NOT NULL AND NOT {known})"
+        ).format(label=text, code=code, known=_known(label, sql.Identifier("x", "code")))
+        return STATED.format(lines=sql.Identifier("stage"), wanted=wanted, **names)
+    lines = sql.SQL(
+        "(SELECT {code}, {label} FROM stage UNION ALL SELECT l.{code}, l.{label} FROM {kept} l"
+        " WHERE NOT EXISTS (SELECT FROM gone_line g WHERE g.place = l.ctid)) lines"
+    ).format(code=code, label=text, kept=kept(source))
+    wanted = sql.SQL("{label} IS NOT NULL AND {code} IN (SELECT key FROM touched_label) AND NOT {known}").format(
+        label=text, code=code, known=_known(label, sql.Identifier("lines", label.code))
+    )
+    return STATED.format(lines=lines, wanted=wanted, **names)

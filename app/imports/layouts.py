@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 from app.imports.header import Header
 from app.imports.parse import Parser
-from app.imports.reading import BadLine, Read, Reading
+from app.imports.reading import QUOTE, BadLine, Read, Reading
 from app.imports.sources import finess
 from app.imports.sources.description import Source
 
 SEPARATOR = b"|"
-# The quote of our COPY: no line of a file may hold it.
-QUOTE = b"\x01"
 # Values become keys and words of searches. An entry of an index ends at 2 704 bytes, and our widest key holds four
 # values. The longest value of the samples has 60 bytes.
 MAX_VALUE = 600
@@ -42,7 +40,7 @@ class TableLayout:
         return dict(zip(self.header.fields, self.header.labels, strict=True))
 
     def copy_text(self, read: Read, reading: Reading) -> Iterator[bytes]:
-        return Parser(self._row, self._column_at, reading).copy_text(read)
+        return Parser(self._row, self._column_at, reading, digests=self.source.lines_kept).copy_text(read)
 
     def _row(self, line: bytes) -> bytes:
         expected = len(self.header.labels) - 1

@@ -7,17 +7,23 @@
 The first line that is not ASCII decides the encoding of the whole file: UTF-8, else cp1252 (files before 2023). In a
 UTF-8 file a line that is not UTF-8 is rejected; a cp1252 file that turns out to hold UTF-8 is refused, since a guess
 would spoil either every accent before or every accent after.
+
+Lines that the last file held, to the byte, were judged then: they are counted and passed over.
 """
 
+import re
 from collections.abc import Callable, Iterator
 
+from app.imports.known import as_number, digest
 from app.imports.lines import MAX_LINE, Block, blocks
-from app.imports.reading import BadLine, Read, Reading
+from app.imports.reading import QUOTE, BadLine, LinesDiffer, Read, Reading
 from app.imports.refusal import FileRefused
 
 BOM = b"\xef\xbb\xbf"
 UTF_8, CP1252 = "utf-8", "cp1252"
 # ASCII's control characters but tab and LF: NUL cannot be stored, 0x01 is the quote of our COPY, CR alone ends no line.
+AROUND = re.compile(rb" *\| *")
+SPACES = re.compile(rb" {2,}")
 CONTROLS = bytes(code for code in (*range(0x20), 0x7F) if code not in b"\t\n")
 
 # Turns one clean UTF-8 line into COPY text without line number and end. Raises BadLine.
@@ -29,18 +35,20 @@ ColumnAt = Callable[[bytes, int], str | None]
 class Parser:
     """One pass over one file, whose first line is a header and is not counted."""
 
-    def __init__(self, row: Row, column_at: ColumnAt, reading: Reading) -> None:
+    def __init__(self, row: Row, column_at: ColumnAt, reading: Reading, *, digests: bool = False) -> None:
         self._row = row
         self._column_at = column_at
         self._reading = reading
+        self._digests = digests
         self._encoding: str | None = None
         self._decided_at = 0
 
     def copy_text(self, read: Read) -> Iterator[bytes]:
-        """COPY text, one block of rows for each block of lines. Raises FileRefused."""
+        """COPY text, one block of rows for each block of lines. Raises FileRefused, LinesDiffer."""
         for block in blocks(read):
             if text := self._block(self._without_bom(block) if block.first == 1 else block):
                 yield text
+        self._reading.encoding = self._encoding
         if self._encoding == CP1252:
             self._reading.warnings["encoding.cp1252"] += 1
 
@@ -56,26 +64,54 @@ class Parser:
             self._header(lines[0])
             first, lines = 2, lines[1:]
         self._reading.read += len(lines)
-        checked = not self._is_clean(block)
-        rows: list[bytes] = []
-        for number, line in enumerate(lines, start=first):
+        if self._reading.known_encoding and self._encoding is None and not block.body.isascii():
+            self._decide(first, lines)
+        digests = [digest(line) for line in lines] if self._digests else None
+        if digests and self._reading.known.take_all(digests):
+            self._reading.matched += len(lines)
+            return b""
+        return b"".join(self._rows(first, lines, digests, checked=not self._is_clean(block)))
+
+    def _rows(self, first: int, lines: list[bytes], digests: list[bytes] | None, *, checked: bool) -> Iterator[bytes]:
+        reading = self._reading
+        for index, line in enumerate(lines):
+            number = first + index
             if not line:
-                self._reading.blank += 1
+                reading.blank += 1
+                continue
+            if digests and reading.known.take(digests[index]):
+                reading.matched += 1
                 continue
             try:
-                rows.append(b"%d|%b\n" % (number, self._row(self._text(number, line) if checked else line)))
+                row = _tidy(self._row(self._text(number, line) if checked else line))
             except BadLine as fault:
                 if line.strip():
-                    self._reading.reject(number, fault, line)
+                    reading.reject(number, fault, line)
                 else:
-                    self._reading.blank += 1
-        return b"".join(rows)
+                    reading.blank += 1
+                continue
+            yield b"%d|%d|%b\n" % (number, as_number(digests[index]), row) if digests else b"%d|%b\n" % (number, row)
+
+    def _decide(self, first: int, lines: list[bytes]) -> None:
+        """Known lines were read in the encoding of their file: it must be the encoding of this one. Raises LinesDiffer."""
+        found = ((number, line) for number, line in enumerate(lines, start=first) if not line.isascii())
+        number, line = next(found, (0, b""))
+        if not number:
+            return
+        self._encoding, self._decided_at = (UTF_8 if _fault(line) is None else CP1252), number
+        self._require_known_encoding()
+
+    def _require_known_encoding(self) -> None:
+        known = self._reading.known_encoding
+        if known and self._encoding and self._encoding != known:
+            raise LinesDiffer(f"{self._encoding} from line {self._decided_at} on, where the last file was {known}")
 
     def _header(self, line: bytes) -> None:
         try:
             self._text(1, line)  # a header with accents decides the encoding
         except BadLine as fault:
             raise FileRefused(fault.code, f"line 1: {fault.detail}") from fault
+        self._require_known_encoding()
 
     def _is_clean(self, block: Block) -> bool:
         body = block.body
@@ -124,6 +160,21 @@ class Parser:
     def _undecodable(self, line: bytes, position: int, expected: str) -> BadLine:
         detail = f"byte {position + 1} of the line (0x{line[position]:02X}) is not {expected}"
         return BadLine("line.encoding", detail, self._column_at(line, position))
+
+
+def _tidy(row: bytes) -> bytes:
+    """The row with single spaces, none of them around a cell. A quoted cell, which only our COPY knows, stays as it is."""
+    if (
+        b"  " not in row
+        and b" |" not in row
+        and b"| " not in row
+        and not row.startswith(b" ")
+        and not row.endswith(b" ")
+    ):
+        return row
+    if QUOTE in row:
+        return row
+    return AROUND.sub(b"|", SPACES.sub(b" ", row)).strip(b" ")
 
 
 def _fault(text: bytes) -> int | None:

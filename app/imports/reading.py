@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import IO, NamedTuple, Protocol
 
+from app.imports.known import KnownLines
 from app.imports.sources.description import Source
 
 # So much of a rejected line is kept for people.
 CONTENT = 500
+# The quote of our COPY: no line of a file may hold it.
+QUOTE = b"\x01"
 # Rejects stay in memory up to this size, then on disk: a file may well be rejected line by line.
 SPOOL = 1_048_576
 
@@ -26,6 +29,10 @@ class BadLine(Exception):
         self.column = column
 
 
+class LinesDiffer(Exception):
+    """What is remembered of the last file does not help to read this one: it must be read from scratch."""
+
+
 class Reject(NamedTuple):
     """A line that was not taken: physical line number (the header is line 1), column, stable code, sentence, text."""
 
@@ -37,12 +44,17 @@ class Reject(NamedTuple):
 
 
 class Reading:
-    """Counts of one pass, without the header: `read` = lines handed over + `rejected` + `blank`.
+    """Counts of one pass, without the header: `read` = lines handed over + `matched` + `rejected` + `blank`.
 
+    `known`: the lines of the last file, read in `known_encoding`; each is taken when it is seen again (`matched`).
     `warnings` counts what was taken although something is wrong with it. Close it: rejects may lie in a temporary file.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: KnownLines | None = None, known_encoding: str | None = None) -> None:
+        self.known = known or KnownLines()
+        self.known_encoding = known_encoding
+        self.encoding: str | None = None
+        self.matched = 0
         self.read = 0
         self.blank = 0
         self.rejected = 0
@@ -74,7 +86,10 @@ class Layout(Protocol):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The columns of the COPY text after the line number; a name with `#` is a column we do not know."""
+        """The columns of the COPY text after the line number, and after the digest where the source keeps lines.
+
+        A name with `#` is a column we do not know.
+        """
 
     @property
     def labels(self) -> dict[str, str]:

@@ -1,9 +1,11 @@
-"""Rows into the temporary table `stage` by raw COPY, and beside them the rejects of both judges, parser and source.
+"""Lines into the table `stage` by raw COPY, and beside them the rejects of both judges, parser and source.
 
 COPY is csv with a quote that no line holds: no character of a value means anything, and empty cells become NULL.
 """
 
-from collections.abc import Iterable
+import queue
+import threading
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import psycopg
@@ -11,11 +13,12 @@ from psycopg import sql
 from psycopg.copy import LibpqWriter
 from psycopg.generators import copy_to
 
-from app.imports.reading import Layout, Reading, missing_fields
+from app.imports.reading import Layout, Reading
+from app.imports.workspace import count
 
 SEND = 131_072
+AHEAD = 8
 DIALECT = sql.SQL("FORMAT csv, DELIMITER '|', QUOTE E'\\x01', ENCODING 'UTF8'")
-TABLES = "stage, stage_missing, import_stage_reject"
 COPY_REJECTS = 'COPY import_stage_reject (line, "column", code, detail, content) FROM STDIN (FORMAT csv, ENCODING utf8)'
 COMPLETE = """
 UPDATE import_stage_reject r SET content = left(array_to_string(ARRAY[{}], '|', ''), 500)
@@ -36,14 +39,64 @@ class FlushingWriter(LibpqWriter):
             self.connection.wait(copy_to(self._pgconn, view[start : start + SEND], flush=True))
 
 
+def ahead(texts: Iterable[bytes]) -> Iterator[bytes]:
+    """The same blocks, made by a thread of their own while PostgreSQL takes the ones before: both cores work.
+
+    At most AHEAD blocks wait. What the maker raises is raised here; whoever stops early stops the maker.
+    """
+    blocks: queue.Queue[bytes | BaseException | None] = queue.Queue(AHEAD)
+    stop = threading.Event()
+
+    def put(item: bytes | BaseException | None) -> None:
+        while not stop.is_set():
+            try:
+                blocks.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return
+
+    def make() -> None:
+        try:
+            for text in texts:
+                put(text)
+                if stop.is_set():
+                    return
+            put(None)
+        except BaseException as error:  # noqa: BLE001 - raised again where the blocks are taken
+            put(error)
+
+    maker = threading.Thread(target=make, name="reader", daemon=True)
+    maker.start()
+    try:
+        while (item := blocks.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        maker.join()
+
+
 def stage(cursor: Cursor, layout: Layout, texts: Iterable[bytes]) -> None:
-    """Make the tables that `sources.description` promises, and fill `stage` with these blocks of COPY text."""
-    _make_tables(cursor, layout)
-    names = sql.SQL(", ").join(map(sql.Identifier, ("line", *layout.fields)))
+    """Fill `stage` with these blocks of COPY text."""
+    digest = ("digest",) if layout.source.lines_kept else ()
+    names = sql.SQL(", ").join(map(sql.Identifier, ("line", *digest, *layout.fields)))
     statement = sql.SQL("COPY stage ({}) FROM STDIN ({})").format(names, DIALECT)
     with cursor.copy(statement, writer=FlushingWriter(cursor)) as copy:
         for text in texts:
             copy.write(text)
+
+
+def stage_gone(cursor: Cursor, reading: Reading) -> None:
+    """Name in `gone_digest` the lines of the last file that this one does not hold."""
+    with cursor.copy("COPY gone_digest FROM STDIN", writer=FlushingWriter(cursor)) as copy:
+        block: list[str] = []
+        for number in reading.known.left():
+            block.append(f"{number}\n")
+            if len(block) == 10_000:
+                copy.write("".join(block).encode())
+                block.clear()
+        copy.write("".join(block).encode())
 
 
 def settle_rejects(cursor: Cursor, layout: Layout, reading: Reading) -> int:
@@ -56,33 +109,15 @@ def settle_rejects(cursor: Cursor, layout: Layout, reading: Reading) -> int:
         cursor.execute(layout.source.reject.encode())
         _complete(cursor, layout)
         cursor.execute("DELETE FROM stage s USING import_stage_reject r WHERE r.line = s.line")
-    by_source = _count(cursor, "SELECT count(DISTINCT line) FROM import_stage_reject")
+    by_source = count(cursor, "SELECT count(DISTINCT line) FROM import_stage_reject")
     if reading.rejected:
         with cursor.copy(COPY_REJECTS, writer=FlushingWriter(cursor)) as copy:
             for text in reading.rejects_csv(SEND):
                 copy.write(text.encode())
-    accepted = _count(cursor, "SELECT count(*) FROM stage")
-    if reading.read != accepted + reading.blank + reading.rejected + by_source:
-        raise AssertionError(f"{reading.read} lines read, but {accepted} accepted: this is a fault of annuaire itself")
+    staged = count(cursor, "SELECT count(*) FROM stage")
+    if reading.read != staged + reading.matched + reading.blank + reading.rejected + by_source:
+        raise AssertionError(f"{reading.read} lines read, but {staged} accepted: this is a fault of annuaire itself")
     return reading.rejected + by_source
-
-
-def drop_tables(cursor: Cursor) -> None:
-    """Make room for the next file of this connection."""
-    cursor.execute(f"DROP TABLE IF EXISTS {TABLES}".encode())
-
-
-def _make_tables(cursor: Cursor, layout: Layout) -> None:
-    ours = [column.field for column in layout.source.columns]
-    unknown = [field for field in layout.fields if field not in ours]
-    columns = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(name)) for name in (*ours, *unknown))
-    drop_tables(cursor)
-    cursor.execute(sql.SQL("CREATE TEMP TABLE stage (line integer, {})").format(columns))
-    cursor.execute("CREATE TEMP TABLE stage_missing (field text)")
-    cursor.execute(
-        'CREATE TEMP TABLE import_stage_reject (line integer, "column" text, code text, detail text, content text)'
-    )
-    cursor.execute("INSERT INTO stage_missing SELECT unnest(%s::text[])", [sorted(missing_fields(layout))])
 
 
 def _complete(cursor: Cursor, layout: Layout) -> None:
@@ -95,8 +130,3 @@ def _complete(cursor: Cursor, layout: Layout) -> None:
         ' WHERE r."column" = l.field',
         [list(labels), list(labels.values())],
     )
-
-
-def _count(cursor: Cursor, statement: str) -> int:
-    row = cursor.execute(statement.encode()).fetchone()
-    return int(row[0]) if row else 0

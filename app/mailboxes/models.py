@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Text, func,
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Key, OptionalKey
+from app.db import Base, Key, OptionalKey, Written
 
 Instant = TIMESTAMP(timezone=True)
 
@@ -21,7 +21,7 @@ class MailboxType(StrEnum):
     PRACTICE = "CAB"
 
 
-class Mailbox(Base):
+class Mailbox(Written, Base):
     """A secure mailbox, under its lower-case address, which never changes (mssante.md §2).
 
     `unlisted` = liste rouge. `state`: a withdrawn mailbox stays as a row, so that a sender can be told since when and
@@ -57,7 +57,7 @@ class Mailbox(Base):
     updated_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
 
 
-class MailboxAttachment(Base):
+class MailboxAttachment(Written, Base):
     """One holder of a mailbox: a person, a structure, or a person at a structure.
 
     The remaining columns are what the file printed of the holder; they are shown only where the register does not

@@ -6,10 +6,10 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Key, OptionalKey
+from app.db import Base, Key, OptionalKey, Written
 
 
-class Organization(Base):
+class Organization(Written, Base):
     """A structure, under its public key: 1 + FINESS, else 3 + SIRET, else national identification, else technical id.
 
     The row is the anchor that others refer to; what is known of it stands in its records, one per source. Without a
@@ -21,7 +21,7 @@ class Organization(Base):
     key: Mapped[Key] = mapped_column(primary_key=True)
 
 
-class OrganizationRecord(Base):
+class OrganizationRecord(Written, Base):
     """What one source (`finess`, `personne_activite`, …) asserts of a structure.
 
     The address stands in its French postal parts (L2 to L6); `postal_code`, `city`, `department` and `country` are

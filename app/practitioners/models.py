@@ -4,10 +4,10 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Key, OptionalKey
+from app.db import Base, Key, OptionalKey, Written
 
 
-class Practitioner(Base):
+class Practitioner(Written, Base):
     """A professional, under the national identification (IDNPS: 8 + RPPS, 0 + ADELI, …).
 
     `register_state`: `unknown` = other files name the person, the register does not (yet); `active` = the register
@@ -24,7 +24,7 @@ class Practitioner(Base):
     warnings: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
 
 
-class Practice(Base):
+class Practice(Written, Base):
     """An exercise of a profession in a category (`exercice professionnel`): it carries the name and the title."""
 
     __tablename__ = "practice"
@@ -37,7 +37,7 @@ class Practice(Base):
     given: Mapped[str | None]
 
 
-class Skill(Base):
+class Skill(Written, Base):
     """A `savoir-faire` of a practice, as one source asserts it.
 
     No foreign key to the practice: the skills' file may come before the persons' file; a skill without its practice
@@ -54,7 +54,7 @@ class Skill(Base):
     source: Mapped[Key] = mapped_column(primary_key=True)
 
 
-class PractitionerRole(Base):
+class PractitionerRole(Written, Base):
     """A `situation d'exercice`: a practice at a structure, or without one.
 
     `id` is the hash of (national id, profession, category, mode, technical structure id, role, kind, sector): the

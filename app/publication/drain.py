@@ -43,6 +43,7 @@ class Drain:
         """Publish one portion in one transaction. Returns (marks taken, edition); 0 marks means nothing is left."""
         started = time.monotonic()
         with self.connection.transaction():
+            self.connection.execute("SELECT spread_registry_mark()", prepare=True)
             row = self.connection.execute(
                 "SELECT taken, edition FROM drain(%s, %s)", (self.portion, self.wide), prepare=True
             ).fetchone()

@@ -3,7 +3,7 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Key
+from app.db import Base, Key, Written
 
 
 class CodeSystem(Base):
@@ -35,7 +35,7 @@ class CodeBinding(Base):
     priority: Mapped[int]
 
 
-class FileLabel(Base):
+class FileLabel(Written, Base):
     """A label that a national file prints beside a code; shown only where no code system knows the code.
 
     A full file replaces all labels of its source, so that they do not depend on the order of imports.

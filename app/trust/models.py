@@ -6,12 +6,12 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Key
+from app.db import Base, Key, Written
 
 Instant = TIMESTAMP(timezone=True)
 
 
-class Operator(Base):
+class Operator(Written, Base):
     """An operator of secure mail. `id` = the OU of its certificates (1 + FINESS or 3 + SIRET), the same everywhere."""
 
     __tablename__ = "operator"
@@ -22,7 +22,7 @@ class Operator(Base):
     state: Mapped[str] = mapped_column(server_default=text("'active'"))
 
 
-class OperatorCertificate(Base):
+class OperatorCertificate(Written, Base):
     """The canonical distinguished name of a certificate of an operator, and the spelling in which it was listed."""
 
     __tablename__ = "operator_certificate"
@@ -33,7 +33,7 @@ class OperatorCertificate(Base):
     listed_as: Mapped[str]
 
 
-class Domain(Base):
+class Domain(Written, Base):
     """A mail domain as the white list gives it to one certificate: the key is the pair (mssante.md §4).
 
     Contacts are for the trust space's own use and never public.

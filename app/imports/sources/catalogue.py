@@ -6,3 +6,11 @@ from app.imports.sources.description import Source
 # Sources whose files are tables with a header.
 TABLES: tuple[Source, ...] = (personne_activite.SOURCE, savoir_faire.SOURCE, mssante.SOURCE)
 SOURCES: tuple[Source, ...] = (white_list.SOURCE, finess.SOURCE, *TABLES)
+
+
+def source_named(name: str) -> Source:
+    """The source of this name. Raises LookupError: a run of another version of annuaire."""
+    for source in SOURCES:
+        if source.name == name:
+            return source
+    raise LookupError(f"no source is called {name}")

@@ -4,7 +4,7 @@ The file carries no column header: line 1 is `finess;etalab;<number>;<date>`, th
 fixed order. The labels below are the official names of these fields, in that order where we take them.
 """
 
-from app.imports.sources.description import Column, Label, Source
+from app.imports.sources.description import ADDRESS, Column, Entity, Label, Mark, Source, Target
 from app.imports.sources.sql_text import sql
 
 # The cells of a row, the record type first. Copies of 2018-2021 hold one more field, `numuai`, before the dates.
@@ -68,10 +68,34 @@ SOURCE = Source(
     name="finess",
     rank=3,
     columns=COLUMNS,
+    entities=(Entity("organization", "'1' || upper(finess)"),),
     reject=sql("finess.reject"),
-    plan=sql("finess.plan"),
-    apply=sql("finess.apply"),
-    counted_kind="organization",
-    asserted="SELECT count(*) FROM organization_record WHERE source = 'finess'",
+    state=sql("finess.state"),
+    targets=(
+        Target("organization", key=("key",), entity=Mark("organization", "key"), is_missing=True, marks=()),
+        Target(
+            "organization_record",
+            key=("organization", "source"),
+            constants={"source": "finess"},
+            entity=Mark("organization", "organization"),
+            fields=(
+                "kind",
+                "finess",
+                "siret",
+                "siren",
+                "parent",
+                "national_ids",
+                "technical_ids",
+                "name",
+                "long_name",
+                "type",
+            )
+            + ADDRESS,
+            notes=("opened", "line6", "commune", "warnings"),
+            closing={},
+        ),
+    ),
+    counted="organization_record",
+    lines_kept=False,
     labels=(Label("organization_type", "type", "type_label"),),
 )

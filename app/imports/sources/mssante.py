@@ -4,7 +4,7 @@ The labels are the file's own, irregular as they are. The key is the address; an
 for each holder. Only PER and ORG occur. The shrink guard counts the mailboxes that a file may withdraw.
 """
 
-from app.imports.sources.description import Column, Label, Source
+from app.imports.sources.description import ADDRESS, Column, Entity, Label, Mark, Source, Target
 from app.imports.sources.sql_text import sql
 
 PLACE = "structure bal"
@@ -43,18 +43,55 @@ COLUMNS = (
     Column("country", (f"pays {PLACE}",)),
 )
 
+MAILBOX = Mark("mailbox", "address")
+
+TARGETS = (
+    Target(
+        "practitioner",
+        key=("national_id",),
+        entity=Mark("practitioner", "national_id"),
+        fields=("rpps", "register_state"),
+        notes=("warnings",),
+        is_missing=True,
+        marks=(),
+    ),
+    Target("organization", key=("key",), entity=Mark("organization", "key"), is_missing=True, marks=()),
+    Target(
+        "mailbox",
+        key=("address",),
+        constants={"source": "mssante"},
+        entity=MAILBOX,
+        fields=("domain", "type", "service", "dematerialization", "state", "successor"),
+        notes=("warnings",),
+        # The attachments stay: they lead from the holders to the mailbox, so that their documents drop it. The public
+        # file never holds a suspended mailbox: its absence says nothing, and closing it would forget the suspension.
+        closing={"state": "withdrawn"},
+        scope="t.source = 'mssante' AND NOT t.unlisted AND t.type IN ('PER', 'ORG') AND t.state = 'active'",
+        present="t.state <> 'withdrawn'",
+        stamped="updated_at",
+    ),
+    Target(
+        "mailbox_attachment",
+        key=("address", "practitioner", "organization"),
+        nullable=("practitioner", "organization"),
+        entity=MAILBOX,
+        fields=("title", "family", "given", "category", "profession", "skill", "organization_name", "trade_name")
+        + (*ADDRESS, "line6"),
+        closing={},
+        scope="t.address IN (SELECT address FROM new_mailbox)",
+        freed=(Mark("practitioner", "practitioner"),),
+    ),
+)
+
 SOURCE = Source(
     name="mssante",
     rank=6,
     columns=COLUMNS,
+    entities=(Entity("mailbox", "lower(address)"),),
     reject=sql("mssante.reject"),
-    plan=sql("mssante.state", "mssante.diff"),
-    apply=sql("mssante.apply"),
-    counted_kind="mailbox",
-    asserted=(
-        "SELECT count(*) FROM mailbox WHERE source = 'mssante' AND NOT unlisted"
-        " AND type IN ('PER', 'ORG') AND state <> 'withdrawn'"
-    ),
+    state=sql("mssante.state"),
+    targets=TARGETS,
+    counted="mailbox",
     labels=(
         Label("category", "category", "category_label"),
         Label("profession", "profession", "profession_label"),

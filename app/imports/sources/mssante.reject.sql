@@ -1,4 +1,13 @@
 -- Lines of the extraction without a usable address, type or person: the first fault of each line, by the column at fault.
+-- A table first: PostgreSQL reads with several processes for CREATE TABLE AS, never for INSERT. Addresses and numbers of the
+-- usual form need no close look.
+CREATE UNLOGGED TABLE faulty AS
+SELECT *, address_fault(address) AS fault, national_id_fault(person) AS id_fault
+FROM (SELECT line, address, type, national_id_of(national_id, id_type, id) AS person FROM stage) s
+WHERE address IS NULL OR length(address) > 64 OR address !~ '^[a-z0-9_-]+(\.[a-z0-9_-]+)*@([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z0-9]+$'
+  OR upper(type) IS NULL OR upper(type) NOT IN ('PER', 'ORG', 'APP', 'CAB')
+  OR person !~ '^8[1-9][0-9]{10}$';
+
 INSERT INTO import_stage_reject (line, "column", code, detail)
 SELECT line, fault[1], fault[2], fault[3]
 FROM (
@@ -18,8 +27,6 @@ FROM (
       WHEN s.id_fault <> 'missing' THEN ARRAY['national_id', 'national_id.' || s.id_fault,
         'national identification ' || s.person || ': expected 8 + RPPS, 0 + ADELI, or a type, a place and a register number']
     END AS fault
-  FROM (SELECT *, address_fault(address) AS fault, national_id_of(national_id, id_type, id) AS person,
-               national_id_fault(national_id_of(national_id, id_type, id)) AS id_fault
-        FROM stage) s
+  FROM faulty s
 ) judged
 WHERE fault IS NOT NULL;

@@ -1,62 +1,85 @@
 -- New state of the extraction: mailboxes and whom each is attached to.
 -- Lines of one (address, person, structure) that disagree: the most complete content wins, then the lowest.
-ANALYZE stage;
-
-CREATE TEMP TABLE attachment_row ON COMMIT DROP AS
-SELECT lower(btrim(address)) AS address, upper(btrim(type)) AS type, national_id_of(national_id, id_type, id) AS practitioner,
-  national_structure_id(btrim(structure_type), upper(tidy(structure))) AS organization,
-  ARRAY[lpad(num_nulls(service, dematerialization, title, family, given, category, profession, skill, organization_name, trade_name,
+CREATE UNLOGGED TABLE attachment_row AS
+SELECT DISTINCT key AS address, upper(type) AS type, national_id_of(national_id, id_type, id) AS practitioner,
+  national_structure_id(structure_type, upper(structure)) AS organization, service, upper(dematerialization) AS dematerialization, title,
+  family, given, category, profession, skill, organization_name, trade_name, recipient, building, number, repetition, street_type, street,
+  distribution, line6, postal_code, upper(department) AS department, country
+FROM stage_mailbox;
+CREATE UNLOGGED TABLE several_attachment AS
+SELECT address, coalesce(practitioner, '') AS practitioner, coalesce(organization, '') AS organization,
+  min(ARRAY[lpad(num_nulls(service, dematerialization, title, family, given, category, profession, skill, organization_name, trade_name,
                        recipient, building, number, repetition, street_type, street, distribution, line6, postal_code, department,
                        country)::text, 2, '0'),
     service, dematerialization, title, family, given, category, profession, skill, organization_name, trade_name, recipient, building,
-    number, repetition, street_type, street, distribution, line6, postal_code, department, country] AS content
-FROM (
-  SELECT address, type, national_id, id_type, id, structure_type, structure, tidy(service) AS service,
-    upper(tidy(dematerialization)) AS dematerialization, tidy(title) AS title, tidy(family) AS family, tidy(given) AS given,
-    tidy(category) AS category, tidy(profession) AS profession, tidy(skill) AS skill, tidy(organization_name) AS organization_name,
-    tidy(trade_name) AS trade_name, tidy(recipient) AS recipient, tidy(building) AS building, tidy(number) AS number,
-    tidy(repetition) AS repetition, tidy(street_type) AS street_type, tidy(street) AS street, tidy(distribution) AS distribution,
-    tidy(line6) AS line6, tidy(postal_code) AS postal_code, upper(tidy(department)) AS department, tidy(country) AS country
-  FROM stage
-  -- OFFSET 0 keeps each text tidied once: a flattened subquery repeats the expression at every use.
-  OFFSET 0) tidied;
-ANALYZE attachment_row (address, practitioner, organization);
+    number, repetition, street_type, street, distribution, line6, postal_code, department, country] COLLATE "C") AS content
+FROM attachment_row GROUP BY 1, 2, 3 HAVING count(*) > 1;
+DELETE FROM attachment_row r USING several_attachment s
+WHERE (r.address, coalesce(r.practitioner, ''), coalesce(r.organization, '')) = (s.address, s.practitioner, s.organization);
+INSERT INTO attachment_row (address, type, practitioner, organization, service, dematerialization, title, family, given, category, profession,
+  skill, organization_name, trade_name, recipient, building, number, repetition, street_type, street, distribution, line6, postal_code,
+  department, country)
+SELECT s.address, t.type, nullif(s.practitioner, ''), nullif(s.organization, ''), content[2], content[3], content[4], content[5], content[6],
+  content[7], content[8], content[9], content[10], content[11], content[12], content[13], content[14], content[15], content[16], content[17],
+  content[18], content[19], content[20], content[21], content[22]
+FROM several_attachment s
+JOIN (SELECT key, min(upper(type) COLLATE "C") AS type FROM stage_mailbox GROUP BY key) t ON t.key = s.address;
 
-CREATE TEMP TABLE new_attachment ON COMMIT DROP AS
-SELECT address, type, practitioner, organization, content[2] AS service, content[3] AS dematerialization, content[4] AS title,
-  content[5] AS family, content[6] AS given, content[7] AS category, content[8] AS profession, content[9] AS skill,
-  content[10] AS organization_name, content[11] AS trade_name, content[12] AS recipient, content[13] AS building, content[14] AS number,
-  content[15] AS repetition, content[16] AS street_type, content[17] AS street, content[18] AS distribution, content[19] AS line6,
-  content[20] AS postal_code, city_of_line6(content[19]) AS city,
-  CASE WHEN coalesce(country, 'France') = 'France'
-       THEN coalesce(department_code(content[21]), department_of(NULL, content[20])) END AS department, country
-FROM (SELECT address, min(type COLLATE "C") AS type, practitioner, organization, min(content COLLATE "C") AS content
-      FROM attachment_row GROUP BY address, practitioner, organization) grouped
-CROSS JOIN LATERAL country_of(NULL, content[22], content[20]) AS country;
+-- The extraction speaks only of PER and ORG that it brought and that are not on the red list: all others are left alone.
+CREATE UNLOGGED TABLE new_mailbox_attachment AS
+SELECT r.address, r.type, r.practitioner, r.organization, r.service, r.dematerialization, r.title, r.family, r.given, r.category,
+  r.profession, r.skill, r.organization_name, r.trade_name, r.recipient, r.building, r.number, r.repetition, r.street_type, r.street,
+  r.distribution, r.line6, r.postal_code, city_of_line6(r.line6) AS city,
+  CASE WHEN coalesce(place.country, 'France') = 'France'
+       THEN coalesce(department_code(r.department), department_of(NULL, r.postal_code)) END AS department, place.country
+FROM attachment_row r CROSS JOIN LATERAL country_of(NULL, r.country, r.postal_code) AS place (country)
+WHERE NOT EXISTS (SELECT FROM mailbox m WHERE m.address = r.address AND (m.source <> 'mssante' OR m.unlisted OR m.type NOT IN ('PER', 'ORG')));
 
 -- Columns that the file lacks are unknown, not empty: what the registry holds of them is taken over.
-SELECT keep_unknown('new_attachment', 'mailbox_attachment', $$kept.address = fresh.address
+SELECT keep_unknown('new_mailbox_attachment', 'mailbox_attachment', $$kept.address = fresh.address
     AND (kept.practitioner, kept.organization) IS NOT DISTINCT FROM (fresh.practitioner, fresh.organization)$$,
   ARRAY(SELECT field FROM stage_missing WHERE field IN ('title', 'family', 'given', 'category', 'profession', 'skill', 'organization_name',
           'trade_name', 'recipient', 'building', 'number', 'repetition', 'street_type', 'street', 'distribution', 'line6', 'postal_code',
           'country')));
-SELECT keep_unknown('new_attachment', 'mailbox_attachment', $$kept.address = fresh.address
+SELECT keep_unknown('new_mailbox_attachment', 'mailbox_attachment', $$kept.address = fresh.address
     AND (kept.practitioner, kept.organization) IS NOT DISTINCT FROM (fresh.practitioner, fresh.organization)
     AND (kept.line6, kept.postal_code) IS NOT DISTINCT FROM (fresh.line6, fresh.postal_code)$$,
   ARRAY(SELECT 'city' FROM stage_missing WHERE field = 'line6'
         UNION SELECT 'department' FROM stage_missing WHERE field IN ('postal_code', 'department', 'country')));
-ANALYZE new_attachment;
 
-CREATE TEMP TABLE new_mailbox ON COMMIT DROP AS
-SELECT address, split_part(address, '@', 2) AS domain, type, service, dematerialization IN ('O', 'OUI', 'TRUE', '1') AS dematerialization,
+-- What is said of the mailbox itself is that of its principal attachment. Suspension is the operator's: the file knows nothing of it.
+CREATE UNLOGGED TABLE new_mailbox AS
+SELECT p.address, split_part(p.address, '@', 2) AS domain, p.type, p.service,
+  CASE WHEN p.dematerialization IN ('O', 'OUI', 'TRUE', '1') THEN true WHEN p.dematerialization IN ('N', 'NON', 'FALSE', '0') THEN false END
+    AS dematerialization,
+  CASE WHEN m.state = 'suspended' THEN m.state ELSE 'active' END AS state, CASE WHEN m.state = 'suspended' THEN m.successor END AS successor,
   array_remove(ARRAY[
-    CASE WHEN length(service) > 90 THEN 'service.length' END,
-    CASE WHEN dematerialization NOT IN ('O', 'OUI', 'TRUE', '1', 'N', 'NON', 'FALSE', '0') THEN 'dematerialization.value' END], NULL) AS warnings
+    CASE WHEN length(p.service) > 90 THEN 'service.length' END,
+    CASE WHEN p.dematerialization NOT IN ('O', 'OUI', 'TRUE', '1', 'N', 'NON', 'FALSE', '0') THEN 'dematerialization.value' END], NULL) AS warnings
 FROM (
   SELECT DISTINCT ON (address) address, min(type COLLATE "C") OVER (PARTITION BY address) AS type, service, dematerialization
-  FROM new_attachment
-  ORDER BY address, practitioner COLLATE "C", organization COLLATE "C") principal;
--- A word that is no answer says nothing.
-UPDATE new_mailbox SET dematerialization = NULL WHERE 'dematerialization.value' = ANY (warnings);
+  FROM new_mailbox_attachment
+  ORDER BY address, practitioner COLLATE "C", organization COLLATE "C") p
+LEFT JOIN mailbox m ON m.address = p.address;
 SELECT keep_unknown('new_mailbox', 'mailbox', 'kept.address = fresh.address',
   ARRAY(SELECT field FROM stage_missing WHERE field IN ('service', 'dematerialization')));
+
+CREATE UNLOGGED TABLE new_practitioner AS
+SELECT named.practitioner AS national_id, rpps_of(named.practitioner) AS rpps, 'unknown' AS register_state,
+  array_remove(ARRAY[national_id_warning(named.practitioner)], NULL) AS warnings
+FROM (SELECT DISTINCT practitioner FROM new_mailbox_attachment WHERE practitioner IS NOT NULL) named
+WHERE NOT EXISTS (SELECT FROM practitioner p WHERE p.national_id = named.practitioner);
+CREATE UNLOGGED TABLE new_organization AS
+SELECT named.organization AS key FROM (SELECT DISTINCT organization FROM new_mailbox_attachment WHERE organization IS NOT NULL) named
+WHERE NOT EXISTS (SELECT FROM organization o WHERE o.key = named.organization);
+
+INSERT INTO plan_warning
+SELECT code, entities FROM (
+  SELECT 'line.repeated' AS code, (SELECT count(*) FROM stage_mailbox) - (SELECT count(*) FROM attachment_row) AS entities
+  UNION ALL
+  SELECT 'practitioner.unknown', count(DISTINCT n.practitioner) FROM new_mailbox_attachment n
+  LEFT JOIN practitioner p ON p.national_id = n.practitioner
+  WHERE n.practitioner IS NOT NULL AND coalesce(p.register_state, 'unknown') = 'unknown'
+  UNION ALL
+  SELECT unnest(warnings), count(*) FROM new_mailbox GROUP BY 1) warned
+WHERE entities > 0;

@@ -5,7 +5,7 @@ one without skills is announced: what names a person or a structure is required,
 means unknown. The shrink guard counts persons.
 """
 
-from app.imports.sources.description import Column, Label, Source
+from app.imports.sources.description import ADDRESS, Column, Entity, Label, Mark, Source, Target
 from app.imports.sources.sql_text import sql
 
 PLACE = "(coord. structure)"
@@ -67,15 +67,67 @@ COLUMNS = (
     Column("kind_label", ("libelle genre activite", "libelle genre d'activite")),
 )
 
+PRACTITIONER = Mark("practitioner", "practitioner")
+STRUCTURE = Mark("organization", "organization")
+
+TARGETS = (
+    Target("organization", key=("key",), entity=Mark("organization", "key"), is_missing=True, marks=()),
+    Target(
+        "organization_record",
+        key=("organization", "source"),
+        constants={"source": "personne_activite"},
+        entity=STRUCTURE,
+        fields=("kind", "finess", "siret", "siren", "parent", "national_ids", "technical_ids", "name", "trade_name")
+        + ("sector", *ADDRESS),
+        notes=("line6", "commune", "warnings"),
+        closing={},
+    ),
+    Target(
+        "practitioner",
+        key=("national_id",),
+        entity=Mark("practitioner", "national_id"),
+        fields=("rpps", "civility", "register_state"),
+        notes=("warnings",),
+        closing={"register_state": "closed"},
+        scope="t.register_state = 'active'",
+        present="t.register_state = 'active'",
+    ),
+    Target(
+        "practice",
+        key=("practitioner", "profession", "category"),
+        entity=PRACTITIONER,
+        fields=("title", "family", "given"),
+        closing={},
+    ),
+    Target(
+        "skill",
+        key=("practitioner", "profession", "category", "skill_type", "skill", "source"),
+        constants={"source": "personne_activite"},
+        entity=PRACTITIONER,
+        closing={},
+    ),
+    Target(
+        "practitioner_role",
+        key=("id",),
+        entity=PRACTITIONER,
+        fields=("practitioner", "profession", "category", "organization", "mode", "sector", "role", "kind"),
+        notes=("pharmacist_section", "authority", "phone", "phone_2", "fax", "email"),
+        closing={},
+    ),
+)
+
 SOURCE = Source(
     name="personne_activite",
     rank=4,
     columns=COLUMNS,
+    entities=(
+        Entity("practitioner", "national_id_of(national_id, id_type, id)"),
+        Entity("organization", "structure_key(upper(finess), upper(technical_id), siret, upper(former_id))"),
+    ),
     reject=sql("personne_activite.reject"),
-    plan=sql("personne_activite.state", "personne_activite.unknown", "personne_activite.diff"),
-    apply=sql("personne_activite.apply"),
-    counted_kind="practitioner",
-    asserted="SELECT count(*) FROM practitioner WHERE register_state = 'active'",
+    state=sql("personne_activite.state", "personne_activite.unknown"),
+    targets=TARGETS,
+    counted="practitioner",
     labels=(
         Label("profession", "profession", "profession_label"),
         Label("category", "category", "category_label"),

@@ -1,97 +1,108 @@
 -- New state of the persons' file: persons, practices, skills, structures, roles.
--- Where rows of one entity disagree, the most complete content wins, then the lowest: never the order of the lines.
-ANALYZE stage;
+-- Where lines of one thing disagree, the most complete content wins, then the lowest: never the order of the lines.
+-- Nearly all things stand on one line only, or on lines that agree: what disagrees is found first and merged apart.
 
-CREATE TEMP TABLE new_practitioner ON COMMIT DROP AS
-SELECT national_id, rpps_of(national_id) AS rpps, civility,
-  array_remove(ARRAY[national_id_warning(national_id), CASE WHEN mismatch THEN 'national_id.mismatch' END], NULL) AS warnings
-FROM (
-  SELECT national_id_of(national_id, id_type, id) AS national_id, min(tidy(civility) COLLATE "C") AS civility,
-    bool_or(btrim(id_type) || btrim(id) <> btrim(national_id)) AS mismatch
-  FROM stage GROUP BY 1) grouped;
+CREATE UNLOGGED TABLE new_practitioner AS
+SELECT key AS national_id, rpps_of(key) AS rpps, min(civility COLLATE "C") AS civility, 'active' AS register_state,
+  array_remove(ARRAY[national_id_warning(key), CASE WHEN bool_or(id_type || id <> national_id) THEN 'national_id.mismatch' END], NULL) AS warnings
+FROM stage_practitioner GROUP BY key;
 
-CREATE TEMP TABLE new_practice ON COMMIT DROP AS
-SELECT practitioner, profession, category, content[2] AS family, content[3] AS given, content[4] AS title
-FROM (
-  SELECT practitioner, profession, category, min(ARRAY[num_nulls(given, title)::text, family, given, title] COLLATE "C") AS content
-  FROM (SELECT national_id_of(national_id, id_type, id) AS practitioner, tidy(profession) AS profession, coalesce(tidy(category), '') AS category,
-               tidy(family) AS family, tidy(given) AS given, tidy(title) AS title FROM stage) row
-  GROUP BY 1, 2, 3) grouped;
+CREATE UNLOGGED TABLE new_practice AS
+SELECT DISTINCT key AS practitioner, profession, coalesce(category, '') AS category, family, given, title FROM stage_practitioner;
+CREATE UNLOGGED TABLE several_practice AS
+SELECT practitioner, profession, category, min(ARRAY[num_nulls(given, title)::text, family, given, title] COLLATE "C") AS content
+FROM new_practice GROUP BY 1, 2, 3 HAVING count(*) > 1;
+DELETE FROM new_practice n USING several_practice s
+WHERE (n.practitioner, n.profession, n.category) = (s.practitioner, s.profession, s.category);
+INSERT INTO new_practice SELECT practitioner, profession, category, content[2], content[3], content[4] FROM several_practice;
 
-CREATE TEMP TABLE new_skill ON COMMIT DROP AS
-SELECT DISTINCT national_id_of(national_id, id_type, id) AS practitioner, tidy(profession) AS profession, coalesce(tidy(category), '') AS category,
-  coalesce(tidy(skill_type), '') AS skill_type, tidy(skill) AS skill
-FROM stage WHERE tidy(skill) IS NOT NULL;
+CREATE UNLOGGED TABLE new_skill AS
+SELECT DISTINCT key AS practitioner, profession, coalesce(category, '') AS category, coalesce(skill_type, '') AS skill_type, skill
+FROM stage_practitioner WHERE skill IS NOT NULL
+  -- Layouts that leave skills to their own file say nothing of them.
+  AND NOT EXISTS (SELECT FROM stage_missing WHERE field IN ('skill_type', 'skill'));
+-- What the registry holds stays then, but a person who leaves takes hers along.
+INSERT INTO new_skill
+SELECT s.practitioner, s.profession, s.category, s.skill_type, s.skill FROM skill s
+WHERE s.source = 'personne_activite' AND EXISTS (SELECT FROM stage_missing WHERE field IN ('skill_type', 'skill'))
+  AND s.practitioner IN (SELECT national_id FROM new_practitioner);
 
-CREATE TEMP TABLE structure_row ON COMMIT DROP AS
-SELECT structure_key(finess, technical_id, siret, former_id) AS organization, technical_id, former_id, finess_of(finess) AS finess,
-  finess_of(finess_legal) AS finess_legal, siret_of(siret) AS siret, siren,
-  finess <> '' AND finess_of(finess) IS NULL AS bad_finess, siret <> '' AND siret_of(siret) IS NULL AS bad_siret,
-  ARRAY[lpad(num_nulls(name, trade_name, sector, recipient, building, number, repetition, street_type, street, distribution, line6,
-                       postal_code, commune, city, country_code, country)::text, 2, '0'),
+CREATE UNLOGGED TABLE structure_row AS
+SELECT DISTINCT key, upper(technical_id) AS technical_id, upper(former_id) AS former_id, upper(finess) AS finess,
+  upper(finess_legal) AS finess_legal, siret, siren, name, trade_name, sector, recipient, building, number, repetition,
+  coalesce(street_type, street_type_label) AS street_type, street, distribution, line6, postal_code, upper(commune) AS commune,
+  city, country_code, country
+FROM stage_organization WHERE key IS NOT NULL;
+ANALYZE structure_row (key);
+CREATE UNLOGGED TABLE several_structure AS SELECT key FROM structure_row GROUP BY key HAVING count(*) > 1;
+ANALYZE several_structure;
+
+-- Identifiers come from all lines of a structure, since one may lack what another has; name and address from one line.
+CREATE UNLOGGED TABLE merged_structure AS
+SELECT key, coalesce(array_agg(DISTINCT technical_id COLLATE "C") FILTER (WHERE technical_id IS NOT NULL), '{}') AS technical_ids,
+  coalesce(array_agg(DISTINCT former_id COLLATE "C") FILTER (WHERE former_id IS NOT NULL), '{}') AS former_ids,
+  min(finess_of(finess) COLLATE "C") AS finess, min(finess_of(finess_legal) COLLATE "C") AS finess_legal, min(siret_of(siret) COLLATE "C") AS siret,
+  min(siren COLLATE "C") AS siren, bool_or(finess_of(finess) IS NULL AND finess IS NOT NULL) AS bad_finess,
+  bool_or(siret_of(siret) IS NULL AND siret IS NOT NULL) AS bad_siret,
+  min(ARRAY[lpad(num_nulls(name, trade_name, sector, recipient, building, number, repetition, street_type, street, distribution, line6,
+                           postal_code, commune, city, country_code, country)::text, 2, '0'),
     name, trade_name, sector, recipient, building, number, repetition, street_type, street, distribution, line6, postal_code, commune,
-    city, country_code, country] AS content
-FROM (
-  SELECT upper(tidy(technical_id)) AS technical_id, upper(tidy(former_id)) AS former_id, upper(btrim(finess)) AS finess,
-    upper(btrim(finess_legal)) AS finess_legal, btrim(siret) AS siret, tidy(siren) AS siren, tidy(name) AS name,
-    tidy(trade_name) AS trade_name, tidy(sector) AS sector, tidy(recipient) AS recipient, tidy(building) AS building,
-    tidy(number) AS number, tidy(repetition) AS repetition, coalesce(tidy(street_type), tidy(street_type_label)) AS street_type,
-    tidy(street) AS street, tidy(distribution) AS distribution, tidy(line6) AS line6, tidy(postal_code) AS postal_code,
-    upper(tidy(commune)) AS commune, tidy(city) AS city, tidy(country_code) AS country_code, tidy(country) AS country
-  FROM stage
-  -- OFFSET 0 keeps each text tidied once: a flattened subquery repeats the expression at every use.
-  OFFSET 0) tidied
-WHERE structure_key(finess, technical_id, siret, former_id) IS NOT NULL;
-ANALYZE structure_row (organization);
+    city, country_code, country] COLLATE "C") AS content
+FROM structure_row JOIN several_structure USING (key) GROUP BY key;
 
-CREATE TEMP TABLE structure_ids ON COMMIT DROP AS
-SELECT organization, coalesce(array_agg(id ORDER BY id COLLATE "C") FILTER (WHERE is_national), '{}') AS national_ids,
-  coalesce(array_agg(id ORDER BY id COLLATE "C") FILTER (WHERE NOT is_national), '{}') AS technical_ids
-FROM (
-  SELECT organization, technical_id AS id, false AS is_national FROM structure_row WHERE technical_id IS NOT NULL
-  UNION SELECT organization, former_id, true FROM structure_row WHERE former_id IS NOT NULL
-  UNION SELECT organization, organization, true FROM structure_row
-        WHERE organization_finess(organization) IS NOT NULL OR organization_siret(organization) IS NOT NULL) named
-GROUP BY organization;
-ANALYZE structure_ids (organization);
-
--- Identifiers come from all rows of a structure, since one row may lack what another has; name and address from one row.
-CREATE TEMP TABLE new_structure ON COMMIT DROP AS
-SELECT organization, CASE WHEN finess = finess_legal THEN 'LEGAL_ENTITY' ELSE 'GEOGRAPHICAL_ENTITY' END AS kind, finess, siret, siren,
-  CASE WHEN finess_legal <> coalesce(finess, '') THEN finess_legal END AS parent, i.national_ids, i.technical_ids,
-  content[2] AS name, content[3] AS trade_name, content[4] AS sector, content[5] AS recipient, content[6] AS building,
-  content[7] AS number, content[8] AS repetition, content[9] AS street_type, content[10] AS street, content[11] AS distribution,
-  content[12] AS line6, content[13] AS postal_code, content[14] AS commune, coalesce(content[15], city_of_line6(content[12])) AS city,
+CREATE UNLOGGED TABLE new_organization_record AS
+SELECT key AS organization,
+  CASE WHEN s.finess = s.finess_legal THEN 'LEGAL_ENTITY' ELSE 'GEOGRAPHICAL_ENTITY' END AS kind, s.finess, s.siret, s.siren,
+  CASE WHEN s.finess_legal <> coalesce(s.finess, '') THEN s.finess_legal END AS parent,
+  CASE WHEN key ~ '^(1[0-9][0-9AB][0-9]{7}|3[0-9]{14})$' AND key <> ALL (s.former_ids)
+       THEN (SELECT array_agg(id ORDER BY id COLLATE "C") FROM unnest(key || s.former_ids) id) ELSE s.former_ids END AS national_ids,
+  s.technical_ids, s.name, s.trade_name, s.sector, s.recipient, s.building, s.number, s.repetition, s.street_type, s.street,
+  s.distribution, s.line6, s.postal_code, s.commune, coalesce(s.city, city_of_line6(s.line6)) AS city,
   -- A foreign postal code may look like one of ours.
-  CASE WHEN coalesce(country, 'France') = 'France' THEN department_of(content[14], content[13]) END AS department, country,
-  array_remove(ARRAY[
-    CASE WHEN bad_finess THEN 'finess.form' END, CASE WHEN NOT finess_valid(finess) AND finess IS NOT NULL THEN 'finess.check_digit' END,
-    CASE WHEN bad_siret THEN 'siret.form' END, CASE WHEN NOT siret_valid(siret) AND siret IS NOT NULL THEN 'siret.check_digit' END], NULL) AS warnings
+  CASE WHEN coalesce(place.country, 'France') = 'France' THEN department_of(s.commune, s.postal_code) END AS department, place.country,
+  CASE WHEN s.bad_finess OR s.bad_siret OR s.finess IS NOT NULL OR s.siret IS NOT NULL THEN array_remove(ARRAY[
+    CASE WHEN s.bad_finess THEN 'finess.form' END, CASE WHEN NOT finess_valid(s.finess) AND s.finess IS NOT NULL THEN 'finess.check_digit' END,
+    CASE WHEN s.bad_siret THEN 'siret.form' END, CASE WHEN NOT siret_valid(s.siret) AND s.siret IS NOT NULL THEN 'siret.check_digit' END], NULL)
+  ELSE '{}' END AS warnings
 FROM (
-  SELECT organization, coalesce(min(finess COLLATE "C"), organization_finess(organization)) AS finess,
-    min(finess_legal COLLATE "C") AS finess_legal, min(siret COLLATE "C") AS siret, min(siren COLLATE "C") AS siren,
-    bool_or(bad_finess) AS bad_finess, bool_or(bad_siret) AS bad_siret, min(content COLLATE "C") AS content
-  FROM structure_row GROUP BY organization) grouped
-CROSS JOIN LATERAL country_of(content[16], content[17], content[13]) AS country
-JOIN structure_ids i USING (organization);
+  SELECT key, CASE WHEN technical_id IS NULL THEN '{}' ELSE ARRAY[technical_id] END AS technical_ids,
+    CASE WHEN former_id IS NULL THEN '{}' ELSE ARRAY[former_id] END AS former_ids,
+    coalesce(finess_of(finess), organization_finess(key)) AS finess, finess_of(finess_legal) AS finess_legal, siret_of(siret) AS siret, siren,
+    finess_of(finess) IS NULL AND finess IS NOT NULL AS bad_finess, siret_of(siret) IS NULL AND siret IS NOT NULL AS bad_siret,
+    name, trade_name, sector, recipient, building, number, repetition, street_type, street, distribution, line6, postal_code, commune,
+    city, country_code, country
+  FROM structure_row WHERE key NOT IN (SELECT key FROM several_structure)
+  UNION ALL
+  SELECT key, technical_ids, former_ids, coalesce(finess, organization_finess(key)), finess_legal, siret, siren, bad_finess, bad_siret,
+    content[2], content[3], content[4], content[5], content[6], content[7], content[8], content[9], content[10], content[11], content[12],
+    content[13], content[14], content[15], content[16], content[17]
+  FROM merged_structure
+) s CROSS JOIN LATERAL country_of(s.country_code, s.country, s.postal_code) AS place (country);
 
-CREATE TEMP TABLE new_role ON COMMIT DROP AS
-SELECT id, content[2] AS organization, content[3] AS practitioner, content[4] AS profession, content[5] AS category,
-  content[6] AS structure, content[7] AS mode, content[8] AS sector, content[9] AS role, content[10] AS kind,
-  content[11] AS pharmacist_section, content[12] AS authority, content[13] AS phone, content[14] AS phone_2, content[15] AS fax,
-  content[16] AS email
-FROM (
-  SELECT role_key(practitioner, profession, category, mode, structure, role, kind, sector) AS id,
-    min(ARRAY[lpad(num_nulls(pharmacist_section, authority, phone, phone_2, fax, email)::text, 2, '0'), organization, practitioner,
-              profession, category, structure, mode, sector, role, kind, pharmacist_section, authority, phone, phone_2, fax, email]
-        COLLATE "C") AS content
-  FROM (
-    SELECT national_id_of(national_id, id_type, id) AS practitioner, tidy(profession) AS profession,
-      coalesce(tidy(category), '') AS category, coalesce(upper(tidy(technical_id)), organization) AS structure, organization,
-      tidy(mode) AS mode, tidy(sector) AS sector, tidy(role) AS role, tidy(kind) AS kind,
-      tidy(pharmacist_section) AS pharmacist_section, tidy(authority) AS authority, tidy(phone) AS phone, tidy(phone_2) AS phone_2,
-      tidy(fax) AS fax, tidy(email) AS email
-    FROM stage CROSS JOIN LATERAL structure_key(upper(btrim(finess)), upper(tidy(technical_id)), btrim(siret), upper(tidy(former_id)))
-      AS organization
-    OFFSET 0) tidied
-  GROUP BY 1) grouped;
+CREATE UNLOGGED TABLE new_practitioner_role AS
+SELECT role_key(key, profession, coalesce(category, ''), mode, coalesce(upper(technical_id), key_organization), role, kind, sector) AS id,
+  key AS practitioner, profession, coalesce(category, '') AS category, key_organization AS organization,
+  coalesce(upper(technical_id), key_organization) AS structure, mode, sector, role, kind, pharmacist_section, authority, phone, phone_2, fax, email
+FROM stage_practitioner;
+CREATE UNLOGGED TABLE several_role AS
+SELECT id FROM new_practitioner_role GROUP BY id HAVING count(*) > 1;
+ANALYZE several_role;
+CREATE UNLOGGED TABLE merged_role AS
+SELECT id, min(ARRAY[lpad(num_nulls(pharmacist_section, authority, phone, phone_2, fax, email)::text, 2, '0'), organization, practitioner,
+    profession, category, structure, mode, sector, role, kind, pharmacist_section, authority, phone, phone_2, fax, email] COLLATE "C") AS content
+FROM new_practitioner_role JOIN several_role USING (id) GROUP BY id;
+DELETE FROM new_practitioner_role n USING several_role s WHERE s.id = n.id;
+INSERT INTO new_practitioner_role (id, organization, practitioner, profession, category, structure, mode, sector, role, kind,
+  pharmacist_section, authority, phone, phone_2, fax, email)
+SELECT id, content[2], content[3], content[4], content[5], content[6], content[7], content[8], content[9], content[10], content[11],
+  content[12], content[13], content[14], content[15], content[16]
+FROM merged_role;
+
+CREATE UNLOGGED TABLE new_organization AS
+SELECT n.organization AS key FROM new_organization_record n
+WHERE NOT EXISTS (SELECT FROM organization o WHERE o.key = n.organization);
+
+INSERT INTO plan_warning
+SELECT code, count(*) AS entities
+FROM (SELECT unnest(warnings) AS code FROM new_practitioner UNION ALL SELECT unnest(warnings) FROM new_organization_record) warned
+GROUP BY code;

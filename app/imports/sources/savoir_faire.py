@@ -3,7 +3,7 @@
 The shrink guard counts skills: a person has several, and a file cut in two may well name everybody.
 """
 
-from app.imports.sources.description import Column, Label, Source
+from app.imports.sources.description import Column, Entity, Label, Mark, Source, Target
 from app.imports.sources.sql_text import sql
 
 COLUMNS = (
@@ -24,11 +24,30 @@ SOURCE = Source(
     name="savoir_faire",
     rank=5,
     columns=COLUMNS,
+    entities=(Entity("practitioner", "national_id_of(national_id, id_type, id)"),),
     reject=sql("savoir_faire.reject"),
-    plan=sql("savoir_faire.plan"),
-    apply=sql("savoir_faire.apply"),
-    counted_kind="skill",
-    asserted="SELECT count(*) FROM skill WHERE source = 'savoir_faire'",
+    state=sql("savoir_faire.state"),
+    targets=(
+        Target(
+            "practitioner",
+            key=("national_id",),
+            entity=Mark("practitioner", "national_id"),
+            fields=("rpps", "register_state"),
+            notes=("warnings",),
+            is_missing=True,
+            marks=(),
+        ),
+        Target(
+            "skill",
+            key=("practitioner", "profession", "category", "skill_type", "skill", "source"),
+            constants={"source": "savoir_faire"},
+            entity=Mark("practitioner", "practitioner"),
+            closing={},
+        ),
+    ),
+    counted="skill",
+    counts_rows=True,
+    is_rule=True,
     labels=(
         Label("profession", "profession", "profession_label"),
         Label("category", "category", "category_label"),

@@ -6,11 +6,10 @@ FROM (
     CASE
       WHEN s.id_fault IS NOT NULL THEN ARRAY['national_id', 'national_id.' || s.id_fault,
         'national identification ' || coalesce(s.person, '(empty)') || ': expected 8 + RPPS, 0 + ADELI, or a type, a place and a register number']
-      WHEN tidy(s.profession) IS NULL THEN ARRAY['profession', 'profession.missing', 'the row names no profession: a skill belongs to a practice']
-      WHEN tidy(s.skill_type) IS NULL THEN ARRAY['skill_type', 'skill_type.missing', 'a skill needs its type: two types share some codes']
-      WHEN tidy(s.skill) IS NULL THEN ARRAY['skill', 'skill.missing', 'the row names no skill']
+      WHEN s.profession IS NULL THEN ARRAY['profession', 'profession.missing', 'the row names no profession: a skill belongs to a practice']
+      WHEN s.skill_type IS NULL THEN ARRAY['skill_type', 'skill_type.missing', 'a skill needs its type: two types share some codes']
+      WHEN s.skill IS NULL THEN ARRAY['skill', 'skill.missing', 'the row names no skill']
     END AS fault
-  FROM (SELECT *, national_id_of(national_id, id_type, id) AS person, national_id_fault(national_id_of(national_id, id_type, id)) AS id_fault
-        FROM stage) s
+  FROM (SELECT *, key_practitioner AS person, national_id_fault(key_practitioner) AS id_fault FROM stage) s
 ) judged
 WHERE fault IS NOT NULL;

@@ -22,7 +22,7 @@ from defusedxml.sax import make_parser
 from app.identifiers import InvalidIdentifier, MailboxAddress
 from app.imports.reading import BadLine, Read, Reading
 from app.imports.refusal import FileRefused
-from app.imports.sources.description import Column, Source
+from app.imports.sources.description import Column, Entity, Mark, Source, Target
 from app.imports.sources.sql_text import sql
 from app.trust.distinguished_name import InvalidDistinguishedName, canonical, values
 
@@ -60,11 +60,36 @@ SOURCE = Source(
     name="liste_blanche",
     rank=2,
     columns=COLUMNS,
+    entities=(Entity("domain", "name"),),
     reject="",
-    plan=sql("white_list.plan"),
-    apply=sql("white_list.apply"),
-    counted_kind="domain",
-    asserted="SELECT count(DISTINCT name) FROM domain WHERE source = 'liste_blanche'",
+    state=sql("white_list.state"),
+    targets=(
+        Target("operator", key=("id",), entity=Mark("operator", "id"), fields=("name",), marks=()),
+        Target(
+            "operator_certificate",
+            key=("dn",),
+            entity=Mark("certificate", "dn"),
+            fields=("operator",),
+            notes=("listed_as",),
+            # A certificate goes with its last domain: it must open nothing any more. Its operator stays, others name it.
+            closing={},
+            scope="EXISTS (SELECT FROM domain d WHERE d.certificate = t.dn AND d.source = 'liste_blanche')"
+            " AND NOT EXISTS (SELECT FROM domain d WHERE d.certificate = t.dn AND d.source <> 'liste_blanche')",
+            marks=(Mark("operator", "operator"),),
+        ),
+        Target(
+            "domain",
+            key=("name", "certificate"),
+            constants={"source": "liste_blanche"},
+            entity=Mark("domain", "name"),
+            notes=("description", "responsible_contact", "support_contact", "source_updated"),
+            closing={},
+            scope="t.source = 'liste_blanche'",
+        ),
+    ),
+    counted="domain",
+    lines_kept=False,
+    is_rule=True,
 )
 
 

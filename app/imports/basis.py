@@ -1,0 +1,51 @@
+"""What a plan rests on: the last applied run of its source, and what was known of its file."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from app.imports.kept import kept_run
+from app.imports.reading import Layout
+from app.imports.sources.description import Source
+from app.imports.workspace import Cursor
+
+# Lines are remembered as they were judged: whoever changes what the parser or a source's `reject` takes moves this on.
+PARSER = 1
+
+
+@dataclass(frozen=True)
+class Basis:
+    """The state of a source: the run that was applied last (`run`, `number`), its file, and whose lines are kept."""
+
+    run: str | None = None
+    number: int | None = None
+    name: str | None = None
+    sha256: str | None = None
+    stamp: str | None = None
+    layout: str | None = None
+    encoding: str | None = None
+    lines: int | None = None
+    loaded: bool = False
+    kept_run: int | None = None
+    is_empty: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def basis_of(cursor: Cursor, source: Source) -> Basis:
+    """The state of a source now; the row is locked until the transaction ends."""
+    cursor.execute("INSERT INTO source (name) VALUES (%s) ON CONFLICT DO NOTHING", [source.name])
+    row = cursor.execute(
+        "SELECT s.run, r.number, r.file_name, r.file_sha256, s.stamp, s.layout, s.encoding, s.lines, s.loaded"
+        " FROM source s LEFT JOIN import_run r ON r.id = s.run WHERE s.name = %s FOR UPDATE OF s",
+        [source.name],
+    ).fetchone()
+    if row is None:
+        raise LookupError(f"source {source.name} has no row")
+    return Basis(*row, kept_run=kept_run(cursor, source))
+
+
+def layout_key(layout: Layout) -> str:
+    """What digests of lines depend on: the columns in their order, and how lines are judged."""
+    return json.dumps({"parser": PARSER, "fields": list(layout.fields)}, sort_keys=True)
