@@ -196,7 +196,8 @@ def _mark_all(cursor: Cursor, target: Target, run_id: str) -> None:
 
 
 def _marks(source: Source, run: int, run_id: str) -> sql.Composed:
-    parts: list[sql.Composable] = []
+    # A source whose rows no document shows marks nothing.
+    parts: list[sql.Composable] = [sql.SQL("SELECT NULL::text AS kind, NULL::text AS key WHERE false")]
     for target in targets_of(source):
         for kind, column in dict.fromkeys((*target.seen_at, *target.freed)):
             only = "" if (kind, column) in target.seen_at else " AND c.action IN ('delete', 'close')"
