@@ -90,6 +90,7 @@ def _unknown(labels: list[str]) -> str:
     hint = "" if len(labels) > 1 else f", columns being separated by {SEPARATOR!r}"
     return (
         f"line 1 has {len(labels)} column(s), {shown}{', …' if len(labels) > SHOWN else ''}: not a file that is read "
-        "here. Expected the header of PS_LibreAcces_Personne_activite, PS_LibreAcces_SavoirFaire or "
-        f"Extraction_Correspondance_MSSante{hint}; line 1 of FINESS etalab cs1100502; or the white list in XML."
+        "here. Expected the header of PS_LibreAcces_Personne_activite, PS_LibreAcces_SavoirFaire, "
+        f"PS_LibreAcces_Dipl_AutExerc or Extraction_Correspondance_MSSante{hint}; of an admin's file; or of a national "
+        "code table; line 1 of FINESS etalab cs1100502; FINESS+ structures in JSON; or the white list in XML."
     )

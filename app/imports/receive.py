@@ -27,6 +27,9 @@ UNJUDGED = 64 * 1_048_576
 MAX_INFLATED = 8 * 1_073_741_824
 ZIP, GZIP = b"PK\x03\x04", b"\x1f\x8b"
 EMPTY_ZIP = b"PK\x05\x06"
+# A workbook is a zip that is read as a whole; the two parts that each one has.
+XLSX = b"XLSX"
+WORKBOOK = {"[Content_Types].xml", "xl/workbook.xml"}
 STAMP = re.compile(r"[_-]([0-9]{12})(?![0-9])")
 # NotImplementedError: a zip of a later standard; ValueError: names or offsets that cannot be.
 DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, NotImplementedError, ValueError)
@@ -103,7 +106,7 @@ class Text:
 
     @property
     def _limit(self) -> int | None:
-        return min(MAX_INFLATED, max(UNJUDGED, self.compressed * MAX_RATIO)) if self.form else None
+        return min(MAX_INFLATED, max(UNJUDGED, self.compressed * MAX_RATIO)) if self.form in {GZIP, ZIP} else None
 
 
 def receive(path: Path) -> list[Text]:
@@ -135,6 +138,8 @@ def _members(path: Path, digest: str) -> list[Text]:
             members = [member for member in archive.infolist() if not member.is_dir()]
     except DAMAGED as error:
         raise _damaged(path.name, error) from error
+    if {member.filename for member in members} >= WORKBOOK:
+        return [Text(path, digest, XLSX, size=path.stat().st_size)]
     if not members or len(members) > MAX_MEMBERS:
         raise FileRefused("archive.members", f"{path.name} holds {len(members)} files: expected 1 to {MAX_MEMBERS}.")
     for member in members:

@@ -1,20 +1,26 @@
 """What a text is, told by its content alone: the labels of a header, line 1 of FINESS, or the root of XML or JSON."""
 
 import codecs
+import csv
 import re
 from collections.abc import Sequence
 
+from app.imports.code_tables import TABS, code_table
+from app.imports.delta import DeltaLayout, delimiter_of, delta_header, sheet_header
 from app.imports.finess_plus import FinessPlusLayout
 from app.imports.header import read_header
 from app.imports.layouts import FINESS_RECORD, FinessLayout, TableLayout
 from app.imports.lines import MAX_LINE
 from app.imports.parse import BOM, CONTROLS, CP1252, UTF_8
 from app.imports.reading import Layout
-from app.imports.receive import GZIP, ZIP, Text
+from app.imports.receive import GZIP, XLSX, ZIP, Text
 from app.imports.refusal import FileRefused
+from app.imports.sources import delta, terminology
 from app.imports.sources.catalogue import TABLES
 from app.imports.sources.white_list import NAMESPACE, WhiteListLayout
 
+# Workbooks of before 2007, and encrypted ones.
+COMPOUND = b"\xd0\xcf\x11\xe0"
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 FINESS_FIRST = re.compile(r"finess;etalab;[^;]*;([^;]*);?", re.IGNORECASE)
 GENERATED = re.compile(rb"<(?:[\w.-]+:)?DateDeGeneration[^>]*>\s*([^<\s]{10,40})")
@@ -26,19 +32,33 @@ SHOWN = 60
 
 def recognise(text: Text) -> Layout:
     """How to read this text. Raises FileRefused: says what was found and what is expected."""
+    if text.form == XLSX:
+        return _workbook(text)
     head = text.head()
+    _require_text(text, head)
+    body = head.removeprefix(BOM)
+    start = body.lstrip()[:1]
+    if start == b"<" and not body.lstrip().startswith(TABS):
+        return _white_list(text, body)
+    if start == b"{":
+        return _finess_plus(text, body)
+    return _lines(text, [_decoded(line) for line in body[: MAX_LINE + 1].splitlines()[:3]])
+
+
+def _require_text(text: Text, head: bytes) -> None:
     if not head:
         raise FileRefused("file.empty", f"{text.name} is empty: take it again from its publisher.")
     if head.startswith((ZIP, GZIP)):
         raise FileRefused("archive.nested", f"{text.name} is an archive inside an archive: unpack the outer one.")
+    if head.startswith(COMPOUND):
+        raise FileRefused(
+            "file.unknown", f"{text.name} is an old (.xls) or an encrypted workbook: save it as .xlsx, or as CSV."
+        )
     if head.startswith(UTF_16):
         raise FileRefused("encoding.utf_16", f"{text.name} is UTF-16: save it as UTF-8.")
-    body = head.removeprefix(BOM)
-    if body.lstrip().startswith(b"<"):
-        return _white_list(text, body)
-    if body.lstrip().startswith(b"{"):
-        return _finess_plus(text, body)
-    lines = [_decoded(line) for line in body[: MAX_LINE + 1].splitlines()[:3]]
+
+
+def _lines(text: Text, lines: Sequence[str]) -> Layout:
     if not lines or len(lines[0]) > MAX_LINE:
         raise FileRefused("header.too_long", f"{text.name}: line 1 is empty or longer than {MAX_LINE} bytes.")
     if control := CONTROL.search(lines[0]):
@@ -49,7 +69,24 @@ def recognise(text: Text) -> Layout:
         )
     if first := FINESS_FIRST.fullmatch(lines[0].strip()):
         return _finess(text, first[1], lines[1:])
+    if table := code_table(lines, text.name, terminology.SOURCE, text.stamp):
+        return table
+    if delimiter := delimiter_of(lines[0]):
+        labels = next(csv.reader([lines[0]], delimiter=delimiter))
+        return DeltaLayout(delta_header(labels, delta.SOURCE), delimiter, text.stamp)
     return TableLayout(read_header(lines[0], TABLES), text.stamp)
+
+
+def _workbook(text: Text) -> Layout:
+    with text.open() as opened:
+        header = sheet_header(opened.read, delta.SOURCE)
+    if header is None:
+        raise FileRefused(
+            "file.unknown",
+            f"{text.name} is a workbook whose first sheet does not begin with the header of an admin's file: "
+            "annuaire import template --xlsx writes one that does.",
+        )
+    return DeltaLayout(header, None, text.stamp)
 
 
 def _white_list(text: Text, body: bytes) -> Layout:

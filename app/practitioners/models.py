@@ -54,6 +54,22 @@ class Skill(Written, Base):
     source: Mapped[Key] = mapped_column(primary_key=True)
 
 
+class Qualification(Written, Base):
+    """A diploma or an authorisation of practice (files.md §4), which no document shows yet.
+
+    `type` and `code` as the file has them (kind and diploma, kind and discipline), empty where it names none: nothing
+    but the whole row tells one from another.
+    """
+
+    __tablename__ = "qualification"
+    __table_args__ = (CheckConstraint("kind IN ('diploma', 'authorisation')", name="kind"),)
+
+    practitioner: Mapped[Key] = mapped_column(ForeignKey("practitioner.national_id"), primary_key=True)
+    kind: Mapped[Key] = mapped_column(primary_key=True)
+    type: Mapped[Key] = mapped_column(primary_key=True)
+    code: Mapped[Key] = mapped_column(primary_key=True)
+
+
 class PractitionerRole(Written, Base):
     """A `situation d'exercice`: a practice at a structure, or without one.
 

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.db import Base, Key, Written
 
 
-class CodeSystem(Base):
+class CodeSystem(Written, Base):
     """One national table of codes, as the ANS names it (for example `TRE_G15-ProfessionSante`)."""
 
     __tablename__ = "code_system"
@@ -15,7 +15,7 @@ class CodeSystem(Base):
     oid: Mapped[str | None]
 
 
-class Code(Base):
+class Code(Written, Base):
     """One code of one system with its official label."""
 
     __tablename__ = "code"

@@ -33,6 +33,7 @@ def refusal(folder: Path, content: bytes) -> FileRefused:
         (files.OTHER_CLOTHES, "personne_activite"),
         (files.OLD_PERSONS, "personne_activite"),
         (files.SKILLS, "savoir_faire"),
+        (files.DIPLOMAS, "dipl_aut_exerc"),
         (files.MAILBOXES, "mssante"),
         (files.SITES, "finess"),
         (files.SHORT_LIST, "liste_blanche"),
@@ -70,6 +71,13 @@ def test_the_skills_are_not_taken_for_persons(tmp_path: Path, ending: str) -> No
     assert layout.source.name == "savoir_faire"
 
 
+@pytest.mark.parametrize("ending", [".txt", ".trailing_pipe.txt"])
+def test_the_diplomas_are_not_taken_for_skills(tmp_path: Path, ending: str) -> None:
+    layout = recognised(tmp_path, (HEADERS / f"PS_LibreAcces_Dipl_AutExerc{ending}").read_bytes())
+    assert layout.source.name == "dipl_aut_exerc"
+    assert missing_fields(layout) == frozenset()
+
+
 def test_columns_are_found_in_any_order_with_unknown_ones_between(tmp_path: Path) -> None:
     labels = files.SKILLS.read_text("utf-8").splitlines()[0].split("|")
     layout = recognised(tmp_path, "|".join(["Nouvelle colonne", *reversed(labels)]).encode())
@@ -103,7 +111,6 @@ def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
         (b"", "file.empty"),
         (b"just a letter to the editor\n", "file.unknown"),
         (files.SKILLS.read_bytes().replace(b"|", b","), "file.unknown"),
-        (files.DIPLOMAS.read_bytes(), "file.unknown"),
         (b"<html><body>429 Too Many Requests</body></html>", "file.unknown"),
         (b'<?xml version="1.0"?><ListeBlancheMSSante xmlns="https://example.org/other"/>', "file.unknown"),
         (b"finess;etalab;1;2026-05-12\ngeolocalisation;010000024;1;2;x;2026\n", "file.unknown"),
