@@ -18,7 +18,7 @@ from app.imports.parse import Parser
 from app.imports.reading import BadLine, Read, Reading
 from app.imports.refusal import FileRefused
 from app.imports.sources.description import Source
-from app.imports.spreadsheet import rows
+from app.imports.spreadsheet import Row, rows
 
 DELIMITERS = ";,|\t"
 EMPTY_ROW = re.compile(rb'^[ \t;,|"]+(?=\r?$)', re.MULTILINE)
@@ -97,11 +97,11 @@ class DeltaLayout:
 
     def copy_text(self, read: Read, reading: Reading) -> Iterator[bytes]:
         if self.delimiter is None:
-            return self._sheet(read, reading)
+            return self.sheet_text(rows(read), reading)
         return Parser(self._row, self._column_at, reading).copy_text(_without_empty_rows(read))
 
-    def _sheet(self, read: Read, reading: Reading) -> Iterator[bytes]:
-        found = rows(read)
+    def sheet_text(self, found: Iterator[Row], reading: Reading) -> Iterator[bytes]:
+        """COPY text of these rows of a workbook, whose first one is the header."""
         last = getattr(next(found, None), "number", 1)
         for number, cells in found:
             # Rows without a cell do not come, those between two rows are blank lines.

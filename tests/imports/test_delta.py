@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 
 from app.imports.delta import DELIMITERS, DeltaLayout, delta_header
 from app.imports.delta_form import LABELS
+from app.imports.reading import Reading
 from app.imports.receive import receive
 from app.imports.recognise import recognise
 from app.imports.refusal import FileRefused
 from app.imports.sources import delta
+from app.imports.spreadsheet import Row
 from tests.imports.files import written
 from tests.imports.test_parse import Parsed
 from tests.imports.workbooks import a_workbook, header_row, with_rows, with_sheet
@@ -195,3 +198,23 @@ def test_any_text_is_read_to_the_end_or_refused(lines: list[bytes], size: int, e
     assert parsed.read == len(parsed.rows) + parsed.rejected + parsed.blank
     for row in csv.reader(parsed.rows, delimiter="|", quotechar="\x01"):
         assert len(row) == 9
+
+
+CELLS = st.one_of(
+    st.sampled_from(["create", "mailbox", "a@b.fr", "1,0E+10", "=1", "-", "  x  ", "é\u00a0"]),
+    st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8),
+    st.builds(lambda kind: {kind: "1"}, st.sampled_from(["number", "date", "boolean", "long"])),
+)
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.lists(CELLS, min_size=1, max_size=7)), max_size=8))
+def test_any_rows_of_a_workbook_are_taken_rejected_or_blank(sheet: list[tuple[int, list[object]]]) -> None:
+    found, number = [Row(1, list(FIVE))], 1
+    for step, content in sheet:
+        number += step
+        found.append(Row(number, content))
+    layout = DeltaLayout(delta_header(FIVE, delta.SOURCE), None)
+    with closing(Reading()) as reading:
+        lines = b"".join(layout.sheet_text(iter(found), reading)).decode().splitlines()
+        assert reading.read == number - 1 == len(lines) + reading.rejected + reading.blank
+    assert {int(line.partition("|")[0]) for line in lines} <= {row.number for row in found[1:]}

@@ -7,6 +7,8 @@ import psycopg
 import pytest
 
 from app.imports.delta_form import LABELS
+from app.imports.execute import undo_run
+from app.imports.pipeline import Options, importer, publish_runs
 from app.imports.report import Report
 from app.sandbox.generate import Generated, generate
 from app.settings import Settings
@@ -228,3 +230,44 @@ def test_the_same_file_again_has_nothing_to_do(loaded: Connection, settings: Set
     again = handed_in(settings, tmp_path, row, name="again.csv")
     assert again.diff["create"] == again.diff["update"] == again.diff["close"] == 0
     assert one(loaded, "rank", ANNE) == (1,)
+
+
+def test_an_undo_gives_back_what_was_there(loaded: Connection, settings: Settings, tmp_path: Path) -> None:
+    before = registry(loaded)
+    digest = published(loaded)
+    report = handed_in(
+        settings,
+        tmp_path,
+        structure("create", finess=NEW_SITE, name="CENTRE NEUF", city="BESANCON"),
+        mailbox("create", type="ORG", organization=NEW_SITE),
+        mailbox("change", HOSPITAL_BOX, organization="-", rank="4"),
+        mailbox("close", ANNE),
+        structure("change", finess=HOSPITAL, trade_name="HOPITAL"),
+    )
+    assert report.rejected == 0
+    assert registry(loaded) != before
+    options = Options(tmp_path)
+    with importer(settings) as connection:
+        undone = undo_run(connection, settings, report.run, options)
+        publish_runs(connection, settings, [undone], options)
+    assert undone.state == "undone"
+    assert registry(loaded) == before
+    assert published(loaded) == digest
+
+
+def registry(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """What the registry says of mailboxes and structures, without clocks, surrogate keys and marks of runs."""
+    kept = {
+        "mailbox": "address, type, service, rank, state, source, unlisted",
+        "mailbox_attachment": "address, practitioner, organization, family, organization_name",
+        "organization": "key",
+        "organization_record": "organization, source, name, trade_name, city",
+    }
+    return {
+        table: sorted(connection.execute(f"SELECT {columns} FROM {table}").fetchall(), key=str)
+        for table, columns in kept.items()
+    }
+
+
+def published(connection: Connection) -> list[tuple[Any, ...]]:
+    return connection.execute("SELECT kind, key, fingerprint FROM publication ORDER BY kind, key").fetchall()

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.imports.code_tables import CodeTable, code_table
+from app.imports.execute import undo_run
+from app.imports.pipeline import Options, importer
 from app.imports.receive import receive
 from app.imports.recognise import recognise
 from app.imports.refusal import FileRefused
@@ -123,3 +125,15 @@ def test_any_mutation_is_read_to_the_end_or_refused(noise: bytes, at: int, dropp
     except FileRefused:
         return
     assert parsed.read == len(parsed.rows) + parsed.rejected + parsed.blank
+
+
+def test_an_undo_gives_back_labels_and_takes_new_codes_away(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    with database.connect(autocommit=True) as connection:
+        before = codes(connection, "TRE_R23-ModeExercice")
+    report = run_one(settings, written(tmp_path, "a.tabs", tabs(mode("S", "Salariat"), mode("X", "Nouveau"))))
+    with importer(settings) as connection:
+        assert undo_run(connection, settings, report.run, Options(tmp_path)).state == "undone"
+    with database.connect(autocommit=True) as connection:
+        assert codes(connection, "TRE_R23-ModeExercice") == before
