@@ -1,17 +1,20 @@
 """A plan into the registry, exactly as it was made, in the caller's transaction; and the marks of what it changed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+
 from psycopg import sql
 
 from app.console import Refused
 from app.imports.bulk_load import without_indexes
 from app.imports.compare import targets_of
-from app.imports.sources.description import Source, Target
+from app.imports.sources.description import Mark, Source, Target
 from app.imports.workspace import Cursor, count
 
-# From so many new rows on, and more than the table held, indexes are made anew instead of kept up row by row.
+# From so many new rows on, and a third of what the table held, indexes are made anew instead of kept up row by row.
 MANY = 50_000
 SHOWN = 20
+ALL = ("create", "update", "close", "delete")
+LEAVING = ("close", "delete")
 ROWS = "SELECT count(*) FROM {}"
 STALE = sql.SQL(
     "SELECT c.entity_kind || ' ' || c.entity_key FROM import_change c"
@@ -102,10 +105,10 @@ def _is_large(cursor: Cursor, target: Target) -> bool:
     held = count(
         cursor,
         sql.SQL("SELECT count(*) FROM (SELECT FROM {} LIMIT {}) few").format(
-            sql.Identifier(target.table), sql.Literal(rows)
+            sql.Identifier(target.table), sql.Literal(3 * rows)
         ),
     )
-    return held < rows
+    return held < 3 * rows
 
 
 def _names(columns: Collection[str]) -> sql.Composed:
@@ -185,7 +188,8 @@ def _mark_all(cursor: Cursor, target: Target, run_id: str) -> None:
         cursor.execute(
             sql.SQL(
                 "INSERT INTO pending (kind, key, run) SELECT DISTINCT {kind}, n.{column}, {run} FROM {new} n"
-                " WHERE NOT EXISTS (SELECT FROM pending p WHERE p.kind = {kind} AND p.key = n.{column} AND p.run = {run})"
+                " WHERE NOT EXISTS (SELECT FROM pending p WHERE p.kind = {kind} AND p.key = n.{column}"
+                " AND p.run = {run})"
             ).format(
                 kind=sql.Literal(kind),
                 column=sql.Identifier(column),
@@ -199,22 +203,25 @@ def _marks(source: Source, run: int, run_id: str) -> sql.Composed:
     # A source whose rows no document shows marks nothing.
     parts: list[sql.Composable] = [sql.SQL("SELECT NULL::text AS kind, NULL::text AS key WHERE false")]
     for target in targets_of(source):
-        for kind, column in dict.fromkeys((*target.seen_at, *target.freed)):
-            only = "" if (kind, column) in target.seen_at else " AND c.action IN ('delete', 'close')"
-            for image in ("before", "after"):
-                parts.append(
-                    sql.SQL(
-                        "SELECT {kind} AS kind, c.{image} ->> {column} AS key FROM import_change c"
-                        " WHERE c.run = {run} AND c.target = {name} AND c.is_seen AND c.{image} ->> {column} IS NOT NULL"
-                        + only
-                    ).format(
-                        kind=sql.Literal(kind),
-                        image=sql.Identifier(image),
-                        column=sql.Literal(column),
-                        run=sql.Literal(run),
-                        name=sql.Literal(target.table),
-                    )
-                )
+        parts += [_marked(target, mark, run) for mark in target.seen_at]
+        parts += [_marked(target, mark, run, LEAVING) for mark in target.freed if mark not in target.seen_at]
     return sql.SQL(
-        "INSERT INTO pending (kind, key, run) SELECT kind, key, {} FROM ({}) marked ORDER BY kind <> 'organization', kind, key"
+        "INSERT INTO pending (kind, key, run) SELECT kind, key, {} FROM ({}) marked"
+        " ORDER BY kind <> 'organization', kind, key"
     ).format(sql.Literal(run_id), sql.SQL(" UNION ").join(parts))
+
+
+def _marked(target: Target, mark: Mark, run: int, actions: Sequence[str] = ALL) -> sql.Composed:
+    """The keys that changed rows held, and those that they hold now."""
+    return sql.SQL(
+        "SELECT {kind} AS kind, image ->> {column} AS key FROM import_change c"
+        " CROSS JOIN LATERAL unnest(ARRAY[c.before, c.after]) image"
+        " WHERE c.run = {run} AND c.target = {name} AND c.is_seen AND c.action = ANY({actions})"
+        " AND image ->> {column} IS NOT NULL"
+    ).format(
+        kind=sql.Literal(mark.kind),
+        column=sql.Literal(mark.column),
+        run=sql.Literal(run),
+        name=sql.Literal(target.table),
+        actions=sql.Literal(list(actions)),
+    )

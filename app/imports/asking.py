@@ -11,7 +11,9 @@ from app.settings import Settings
 
 
 def admin_of(settings: Settings, key_file: Path) -> str:
-    """The id of the admin key in this file (`-`: on stdin). Raises Refused: no key, one not in force, or not an admin's."""
+    """The id of the admin key in this file (`-`: on stdin). Raises Refused: no key, one not in force, or not an
+    admin's.
+    """
     text = sys.stdin.readline() if str(key_file) == "-" else key_file.read_text(encoding="utf-8")
     try:
         presented = parse(text.strip())

@@ -43,7 +43,9 @@ def basis_of(cursor: Cursor, source: Source) -> Basis:
     ).fetchone()
     if row is None:
         raise LookupError(f"source {source.name} has no row")
-    return Basis(*row, kept_run=kept_run(cursor, source))
+    run, number, name, sha256, stamp, layout, encoding, lines, loaded = row
+    known = kept_run(cursor, source)
+    return Basis(run, number, name, sha256, stamp, layout, encoding, lines, loaded, known)
 
 
 def layout_key(layout: Layout) -> str:

@@ -1,4 +1,5 @@
-"""Many rows into tables that held few: indexes and foreign keys are taken away first and made again over the filled table.
+"""Many rows into tables that held few: indexes and foreign keys are taken away first and made again over the filled
+table.
 
 Made over all rows at once, an index costs a sort and a foreign key one join, instead of a look-up for every row. Nobody
 else sees the tables without them: it all happens in one transaction, under locks that keep other writers out.

@@ -40,7 +40,7 @@ class Change(NamedTuple):
 
 def page(connection: Connection, report: Report, after: str | None, limit: int) -> dict[str, Any]:
     """At most `limit` changes after the cursor `after`, and the cursor of the next page, or null at the end."""
-    found = []
+    found: list[Change] = []
     for change in every(connection, report, after):
         if len(found) == limit:
             return {"items": [each.as_json() for each in found], "next": found[-1].cursor}

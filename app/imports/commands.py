@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.console import Refused, emit
+from app.console import emit
 from app.db import connect
 from app.embedded.attach import settings_for
 from app.imports import changes, guards, runs

@@ -4,16 +4,16 @@
           ─► new_<table>             what they state (the source's own SQL)
           ─► import_change           row by row: create, update, close, delete, with the row before and after
 
-A table of which the source has no row yet is `bulk`: every row of `new_<table>` is a creation, and nothing is written down
-for each, since the registry itself says which run created a row.
+A table of which the source has no row yet is `bulk`: every row of `new_<table>` is a creation, and nothing is
+written down for each, since the registry itself says which run created a row.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import psycopg
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from app.imports.labels import state_labels
 from app.imports.sources.description import Entity, Mark, Source, Target
@@ -154,14 +154,18 @@ def _lines_of(cursor: Cursor, source: Source, entity: Entity, *, is_delta: bool)
     cursor.execute(sql.SQL("ANALYZE {lines}").format(**names))
 
 
+def _counted(source: Source) -> sql.Composable:
+    """What the report counts, among the rows of its target: entities, each once, or rows."""
+    target = source.counted_target
+    key = [column for column in target.key if column not in target.constants]
+    is_single = source.counts_rows or key == [target.entity.column]
+    return sql.SQL("" if is_single else "DISTINCT ") + sql.Identifier(target.entity.column)
+
+
 def _stated(source: Source) -> sql.Composed:
     target = source.counted_target
-    is_single = source.counts_rows or [column for column in target.key if column not in target.constants] == [
-        target.entity.column
-    ]
-    return sql.SQL("SELECT count({distinct} t.{entity}) FROM {table} t WHERE {own} AND {scope}").format(
-        distinct=sql.SQL("" if is_single else "DISTINCT"),
-        entity=sql.Identifier(target.entity.column),
+    return sql.SQL("SELECT count({counted}) FROM {table} t WHERE {own} AND {scope}").format(
+        counted=_counted(source),
         table=sql.Identifier(target.table),
         own=own_rows(target),
         scope=sql.SQL(target.scope if "new_" not in target.scope else "true"),
@@ -205,7 +209,7 @@ def _note_differences(cursor: Cursor, source: Source, target: Target, run: int, 
         present=sql.SQL(target.present),
         seen=seen,
         after=_after(target),
-        closed=sql.SQL("to_jsonb(t) || {}").format(sql.Literal(psycopg.types.json.Jsonb(target.closing)))
+        closed=sql.SQL("to_jsonb(t) || {}").format(sql.Literal(Jsonb(target.closing)))
         if target.closing
         else sql.SQL("NULL::jsonb"),
         new=sql.Identifier(target.new),
@@ -269,10 +273,8 @@ def summary(cursor: Cursor, source: Source, run: int, compared: Compared) -> dic
         rows = dict(cursor.execute(statement, given).fetchall())
     created = rows.get("create", 0)
     if target.table in compared.bulk:
-        distinct = (
-            sql.SQL("SELECT count(*) FROM {}") if source.counts_rows else sql.SQL("SELECT count(DISTINCT {1}) FROM {0}")
-        )
-        created += count(cursor, distinct.format(sql.Identifier(target.new), sql.Identifier(target.entity.column)))
+        entities = sql.SQL("SELECT count({}) FROM {}").format(_counted(source), sql.Identifier(target.new))
+        created += count(cursor, entities)
     updated, closed = rows.get("update", 0), rows.get("close", 0)
     return {"create": created, "update": updated, "close": closed, "same": max(0, compared.stated - updated - closed)}
 
@@ -286,9 +288,11 @@ ENTITIES = """
 SELECT CASE WHEN e.creates > 0 AND (was.rows = 0) THEN 'create'
             WHEN e.closes > 0 AND e.creates = 0 AND was.rows = e.closes THEN 'close' ELSE 'update' END, count(*)
 FROM (
-  SELECT entity_key, count(*) FILTER (WHERE target = %(target)s AND (action = 'create' OR reason = 'returned')) AS creates,
+  SELECT entity_key, count(*) FILTER (WHERE target = %(target)s AND (action = 'create' OR reason = 'returned')) AS
+  creates,
     count(*) FILTER (WHERE target = %(target)s AND action IN ('close', 'delete')) AS closes
   FROM import_change WHERE run = %(run)s AND entity_kind = %(kind)s GROUP BY entity_key) e
-CROSS JOIN LATERAL (SELECT count(*) AS rows FROM {table} t WHERE {own} AND t.{column} = e.entity_key AND ({present})) was
+CROSS JOIN LATERAL (SELECT count(*) AS rows FROM {table} t WHERE {own} AND t.{column} = e.entity_key AND
+({present})) was
 GROUP BY 1
 """

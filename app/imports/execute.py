@@ -22,10 +22,12 @@ from app.settings import Settings
 Connection = psycopg.Connection[Any]
 Cursor = psycopg.Cursor[Any]
 PLAN = """
-SELECT number, source, state, base, layout, encoding, staged, bulk, mode, planned_by FROM import_run WHERE id = %s FOR UPDATE
+SELECT number, source, state, base, layout, encoding, staged, bulk, mode, planned_by FROM import_run WHERE id = %s
+FOR UPDATE
 """
 APPLIED = """
-UPDATE source SET loaded = true, run = %(run)s, stamp = coalesce(%(stamp)s, stamp), layout = %(layout)s, encoding = %(encoding)s,
+UPDATE source SET loaded = true, run = %(run)s, stamp = coalesce(%(stamp)s, stamp), layout = %(layout)s, encoding =
+%(encoding)s,
   lines = %(lines)s WHERE name = %(source)s
 """
 UNDONE = """
@@ -94,6 +96,7 @@ def apply_plan(connection: Connection, settings: Settings, run: str, asker: Aske
         report.state, report.applied_by, report.applied_at = "applied", asker.by, now
         report.stages["apply"] = round(time.monotonic() - started, 3)
         runs.finish(connection, report)
+    space.drop(connection.cursor())
     return report
 
 
@@ -201,7 +204,6 @@ def _write(cursor: Cursor, source: Source, plan: Plan, space: Workspace, run: st
         kept.keep_changes(cursor, source, plan.number)
     elif source.lines_kept:
         kept.keep_all(cursor, source, plan.number)
-    space.drop(cursor)
 
 
 def _edition(cursor: Cursor) -> int | None:

@@ -1,4 +1,5 @@
-"""Guards: what makes a plan suspicious, as rows of `import_guard`: a limit for each source, and whether it refuses or warns.
+"""Guards: what makes a plan suspicious, as rows of `import_guard`: a limit for each source, and whether it refuses
+or warns.
 
 A guard that refuses can be accepted by its name; the receipt of the run says who accepted it. Losses of mailboxes are
 judged apart for each domain and each operator: 0.09 % of a directory is an ordinary day when it is spread, and an
@@ -39,7 +40,9 @@ FEW_LOSSES = 8
 
 @dataclass(frozen=True)
 class Guard:
-    """One guard that spoke. `accepted`: it would refuse, and somebody accepted it by name; `by`, `at` say who and when."""
+    """One guard that spoke. `accepted`: it would refuse, and somebody accepted it by name; `by`, `at` say who and
+    when.
+    """
 
     name: str
     level: Literal["refuse", "warn"]
@@ -66,7 +69,8 @@ class Limit:
 
 @dataclass(frozen=True)
 class Figures:
-    """What guards judge: lines, entities of `counted` that the source stated before and would close or change, and files.
+    """What guards judge: lines, entities of `counted` that the source stated before and would close or change, and
+    files.
 
     `lines_before`, `stamp_before`: of the last file applied; `missing`: columns that it had.
     """
@@ -91,7 +95,8 @@ def limits(cursor: Cursor, source: Source) -> dict[str, Limit]:
         "SELECT name, level, threshold FROM import_guard WHERE source IN ('*', %s) ORDER BY source = '*' DESC",
         [source.name],
     ).fetchall()
-    return {name: Limit(level, threshold) for name, level, threshold in rows if level != "off"}
+    found = {name: Limit(level, threshold) for name, level, threshold in rows}
+    return {name: limit for name, limit in found.items() if limit.level != "off"}
 
 
 def judge(figures: Figures, limits: Mapping[str, Limit]) -> list[Guard]:
@@ -133,10 +138,10 @@ def judge(figures: Figures, limits: Mapping[str, Limit]) -> list[Guard]:
 def spoke(limits: Mapping[str, Limit], name: str, detail: str) -> Guard | None:
     """This guard, if it is in force."""
     limit = limits.get(name)
-    if limit is None or limit.level == "off":
+    if limit is None:
         return None
     hint = f". If that is right, accept it: --accept-guard {name}" if limit.level == "refuse" else ""
-    return Guard(name, limit.level, detail + hint)
+    return Guard(name, "refuse" if limit.level == "refuse" else "warn", detail + hint)
 
 
 def accept(guards: Iterable[Guard], names: Iterable[str], by: str, at: str) -> list[Guard]:
@@ -152,27 +157,14 @@ def judge_codes(cursor: Cursor, source: Source, limits: Mapping[str, Limit]) -> 
     """A code system that does not know the codes of many lines: a new table of the nomenclature, or shifted columns."""
     if not source.labels or "unknown_codes" not in limits:
         return []
-    parts = " UNION ALL ".join(
-        f"SELECT '{label.value_set}', x.code, x.lines FROM (SELECT {label.code} AS code, count(*) AS lines FROM stage GROUP BY 1) x"  # noqa: S608 - our own names
-        f" WHERE x.code IS NOT NULL AND EXISTS (SELECT FROM code_binding b WHERE b.value_set = '{label.value_set}')"
-        " AND NOT EXISTS (SELECT FROM code c JOIN code_binding b ON b.system = c.system"
-        f" WHERE b.value_set = '{label.value_set}' AND c.code = x.code)"
-        for label in source.labels
-    )
-    unknown = cursor.execute(
-        f"SELECT value_set, sum(lines)::integer, (array_agg(code ORDER BY lines DESC))[:5] FROM ({parts}) u (value_set, code, lines)"  # noqa: S608 - our own names
-        " GROUP BY 1 HAVING sum(lines) > %s ORDER BY 1".encode(),
-        [limits["unknown_codes"].threshold],
-    ).fetchall()
-    details = [
-        f"{lines} lines with unknown codes of {value_set} ({', '.join(codes)})" for value_set, lines, codes in unknown
-    ]
+    unknown = cursor.execute(UNKNOWN_CODES, [limits["unknown_codes"].threshold]).fetchall()
+    details = [f"{lines} lines with unknown codes of {value_set} ({codes})" for value_set, lines, codes in unknown]
     return [guard for guard in [spoke(limits, "unknown_codes", "; ".join(details))] if details and guard]
 
 
 def judge_losses(cursor: Cursor, run: int, limits: Mapping[str, Limit]) -> list[Guard]:
     """Mailboxes that would be withdrawn, by domain and by operator (the only owner of the domain)."""
-    found = []
+    found: list[Guard] = []
     for name, group in (("domain_losses", "domain"), ("operator_losses", "operator")):
         if name not in limits:
             continue
@@ -190,6 +182,12 @@ def judge_losses(cursor: Cursor, run: int, limits: Mapping[str, Limit]) -> list[
     return found
 
 
+# A value set without any code system tells nothing: every code of it is unknown.
+UNKNOWN_CODES = """
+SELECT value_set, sum(lines)::integer, array_to_string((array_agg(code ORDER BY lines DESC))[:5], ', ')
+FROM unknown_code u WHERE EXISTS (SELECT FROM code_binding b WHERE b.value_set = u.value_set)
+GROUP BY value_set HAVING sum(lines) > %s ORDER BY value_set
+"""
 OWNERS = """
   SELECT d.name, min(c.operator) AS operator FROM domain d JOIN operator_certificate c ON c.dn = d.certificate
   GROUP BY d.name HAVING count(DISTINCT c.operator) = 1
@@ -197,7 +195,8 @@ OWNERS = """
 COUNTED = """
 SELECT {group}, count(*), count(*) FILTER (WHERE lost.entity_key IS NOT NULL)
 FROM mailbox m
-LEFT JOIN (SELECT entity_key FROM import_change WHERE run = %(run)s AND target = 'mailbox' AND action IN ('close', 'delete')) lost
+LEFT JOIN (SELECT entity_key FROM import_change WHERE run = %(run)s AND target = 'mailbox' AND action IN ('close',
+'delete')) lost
   ON lost.entity_key = m.address
 {owners}
 WHERE m.state = 'active' GROUP BY 1
@@ -216,7 +215,10 @@ def _threshold(limits: Mapping[str, Limit], name: str) -> float:
 
 def _shrink(figures: Figures) -> str:
     share = figures.closed / figures.stated if figures.stated else 0
-    return f"the file would close {figures.closed} of {figures.stated} {figures.counted} entities ({share:.1%}): is it complete"
+    return (
+        f"the file would close {figures.closed} of {figures.stated} {figures.counted} entities ({share:.1%}): is"
+        f" it complete"
+    )
 
 
 def _rejected(figures: Figures) -> str:

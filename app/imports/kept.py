@@ -1,7 +1,8 @@
 """The lines of the last applied file of a source, so that tomorrow's file is read closely only where it differs.
 
-They are a copy that can be made again: unlogged, and whole only while `import_kept.whole` names the run that they belong to.
-A crash of PostgreSQL empties both together, and the next file is compared line for line with the registry instead.
+They are a copy that can be made again: unlogged, and whole only while `import_kept.whole` names the run that they
+belong to. A crash of PostgreSQL empties both together, and the next file is compared line for line with the
+registry instead.
 """
 
 from psycopg import sql
@@ -38,7 +39,8 @@ def keep_changes(cursor: Cursor, source: Source, run: int) -> None:
     names = {"kept": kept(source), "lost": lost(source), "columns": columns, "run": sql.Literal(run)}
     cursor.execute(
         sql.SQL(
-            "CREATE UNLOGGED TABLE IF NOT EXISTS {lost} AS SELECT {columns}, run, run AS lost_run FROM {kept} WHERE false"
+            "CREATE UNLOGGED TABLE IF NOT EXISTS {lost} AS SELECT {columns}, run, run AS lost_run FROM {kept}"
+            " WHERE false"
         ).format(**names)
     )
     cursor.execute(

@@ -8,13 +8,16 @@ from app.imports.workspace import Cursor, kept
 # A code is touched when a new line or a lost one prints it; its label is then looked for in all lines that are left.
 TOUCHED = sql.SQL("SELECT {code} AS key FROM stage WHERE {code} IS NOT NULL AND NOT {known}")
 LOST = sql.SQL(
-    "SELECT l.{code} AS key FROM gone_line g JOIN {kept} l ON l.ctid = g.place WHERE l.{code} IS NOT NULL AND NOT {known}"
+    "SELECT l.{code} AS key FROM gone_line g JOIN {kept} l ON l.ctid = g.place WHERE l.{code} IS NOT NULL"
+    " AND NOT {known}"
 )
 KNOWN = sql.SQL(
-    "EXISTS (SELECT FROM code c JOIN code_binding b ON b.system = c.system WHERE b.value_set = {value_set} AND c.code = {code})"
+    "EXISTS (SELECT FROM code c JOIN code_binding b ON b.system = c.system WHERE b.value_set = {value_set}"
+    " AND c.code = {code})"
 )
 STATED = sql.SQL(
-    'SELECT {value_set} AS value_set, {code} AS code, min({label} COLLATE "C") AS label FROM {lines} WHERE {wanted} GROUP BY 2'
+    'SELECT {value_set} AS value_set, {code} AS code, min({label} COLLATE "C") AS label FROM {lines}'
+    " WHERE {wanted} GROUP BY 2"
 )
 
 
@@ -32,15 +35,40 @@ def state_labels(cursor: Cursor, source: Source, *, is_delta: bool) -> None:
                 sql.SQL(" UNION ").join(touched) if touched else sql.SQL("SELECT ''::text AS key WHERE false")
             )
         )
+    _count_unknown(cursor, present)
     cursor.execute("CREATE UNLOGGED TABLE new_file_label (value_set text, code text, label text)")
     is_any = not is_delta or cursor.execute("SELECT FROM touched_label LIMIT 1").fetchone() is not None
+    unknown = {value_set for (value_set,) in cursor.execute("SELECT DISTINCT value_set FROM unknown_code").fetchall()}
     for label in present if is_any else ():
+        if not is_delta and label.value_set not in unknown:
+            continue
         cursor.execute(sql.SQL("INSERT INTO new_file_label {}").format(_stated(source, label, is_delta=is_delta)))
     absent = [label.value_set for label in source.labels if label not in present]
     cursor.execute(
-        "INSERT INTO new_file_label SELECT value_set, code, label FROM file_label WHERE source = %s AND value_set = ANY(%s)",
+        "INSERT INTO new_file_label SELECT value_set, code, label FROM file_label WHERE source = %s"
+        " AND value_set = ANY(%s)",
         [source.name, absent],
     )
+
+
+def _count_unknown(cursor: Cursor, labels: list[Label]) -> None:
+    """Codes of staged lines that no code system knows, and on how many lines each stands: in `unknown_code`."""
+    cursor.execute("CREATE UNLOGGED TABLE unknown_code (value_set text, code text, lines bigint)")
+    for label in labels:
+        names = {"value_set": sql.Literal(label.value_set), "code": sql.Identifier(label.code)}
+        # A table first: PostgreSQL reads with several processes for CREATE TABLE AS, never for INSERT.
+        cursor.execute(
+            sql.SQL(
+                "CREATE UNLOGGED TABLE code_count AS SELECT {code} AS code, count(*) AS lines FROM stage GROUP BY 1"
+            ).format(**names)
+        )
+        cursor.execute(
+            sql.SQL(
+                "INSERT INTO unknown_code SELECT {value_set}, x.code, x.lines FROM code_count x"
+                " WHERE x.code IS NOT NULL AND NOT {known}"
+            ).format(known=_known(label, sql.Identifier("x", "code")), **names)
+        )
+        cursor.execute("DROP TABLE code_count")
 
 
 def _touched(source: Source, label: Label) -> list[sql.Composed]:
@@ -59,11 +87,10 @@ def _stated(source: Source, label: Label, *, is_delta: bool) -> sql.Composed:
     code, text = sql.Identifier(label.code), sql.Identifier(label.label)
     names = {"value_set": sql.Literal(label.value_set), "code": code, "label": text}
     if not is_delta:
-        # Codes first, few and known mostly: only those that no code system knows are looked at line by line.
+        # Codes are few and known mostly: only those that no code system knows are looked at line by line.
         wanted = sql.SQL(
-            "{label} IS NOT NULL AND {code} IN (SELECT x.code FROM (SELECT DISTINCT {code} AS code FROM stage) x"
-            " WHERE x.code IS NOT NULL AND NOT {known})"
-        ).format(label=text, code=code, known=_known(label, sql.Identifier("x", "code")))
+            "{label} IS NOT NULL AND {code} IN (SELECT code FROM unknown_code WHERE value_set = {value_set})"
+        ).format(label=text, code=code, value_set=sql.Literal(label.value_set))
         return STATED.format(lines=sql.Identifier("stage"), wanted=wanted, **names)
     lines = sql.SQL(
         "(SELECT {code}, {label} FROM stage UNION ALL SELECT l.{code}, l.{label} FROM {kept} l"

@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import methodcaller
 
 from app.imports.header import Header
 from app.imports.parse import Parser
@@ -12,6 +13,7 @@ from app.imports.sources import finess
 from app.imports.sources.description import Source
 
 SEPARATOR = b"|"
+SEPARATORS = methodcaller("count", SEPARATOR)
 # Values become keys and words of searches. An entry of an index ends at 2 704 bytes, and our widest key holds four
 # values. The longest value of the samples has 60 bytes.
 MAX_VALUE = 600
@@ -40,7 +42,9 @@ class TableLayout:
         return dict(zip(self.header.fields, self.header.labels, strict=True))
 
     def copy_text(self, read: Read, reading: Reading) -> Iterator[bytes]:
-        return Parser(self._row, self._column_at, reading, digests=self.source.lines_kept).copy_text(read)
+        return Parser(
+            self._row, self._column_at, reading, digests=self.source.lines_kept, is_plain=self._is_plain
+        ).copy_text(read)
 
     def _row(self, line: bytes) -> bytes:
         expected = len(self.header.labels) - 1
@@ -54,6 +58,9 @@ class TableLayout:
             cells = zip(self.header.fields, self.header.labels, line.split(SEPARATOR), strict=True)
             _require_short((label, cell) for field, label, cell in cells if not field.startswith("#"))
         return line
+
+    def _is_plain(self, lines: list[bytes]) -> bool:
+        return max(map(len, lines)) <= MAX_VALUE and set(map(SEPARATORS, lines)) == {len(self.header.labels) - 1}
 
     def _column_at(self, line: bytes, position: int) -> str | None:
         index = line.count(SEPARATOR, 0, position)
@@ -84,7 +91,10 @@ class FinessLayout:
             values = [cells[index].encode() for index in taken]
             if len(line) > MAX_VALUE:
                 _require_short(zip(names, values, strict=True))
-            return SEPARATOR.join(map(_quoted, values))
+            # A row with a quoted cell is left alone by the parser, which trims cells.
+            return SEPARATOR.join(
+                _quoted(b" ".join(value.split())) if SEPARATOR in value else value for value in values
+            )
 
         return Parser(row, self._column_at, reading).copy_text(read)
 

@@ -12,9 +12,13 @@ Lines that the last file held, to the byte, were judged then: they are counted a
 """
 
 import re
+import struct
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from hashlib import blake2b
+from itertools import accumulate, count
 
-from app.imports.known import as_number, digest
+from app.imports.known import SIZE, as_number
 from app.imports.lines import MAX_LINE, Block, blocks
 from app.imports.reading import QUOTE, BadLine, LinesDiffer, Read, Reading
 from app.imports.refusal import FileRefused
@@ -22,6 +26,8 @@ from app.imports.refusal import FileRefused
 BOM = b"\xef\xbb\xbf"
 UTF_8, CP1252 = "utf-8", "cp1252"
 # ASCII's control characters but tab and LF: NUL cannot be stored, 0x01 is the quote of our COPY, CR alone ends no line.
+# Signs of spaces that mean nothing: doubled ones, and those at the edge of a cell or a line.
+UNTIDY = (b"  ", b" |", b"| ", b" \n", b"\n ")
 AROUND = re.compile(rb" *\| *")
 SPACES = re.compile(rb" {2,}")
 CONTROLS = bytes(code for code in (*range(0x20), 0x7F) if code not in b"\t\n")
@@ -30,13 +36,24 @@ CONTROLS = bytes(code for code in (*range(0x20), 0x7F) if code not in b"\t\n")
 Row = Callable[[bytes], bytes]
 # The label of the column at this byte of a line, where there is one.
 ColumnAt = Callable[[bytes, int], str | None]
+# Whether each of these clean lines is COPY text as it stands.
+IsPlain = Callable[[list[bytes]], bool]
 
 
 class Parser:
     """One pass over one file, whose first line is a header and is not counted."""
 
-    def __init__(self, row: Row, column_at: ColumnAt, reading: Reading, *, digests: bool = False) -> None:
+    def __init__(
+        self,
+        row: Row,
+        column_at: ColumnAt,
+        reading: Reading,
+        *,
+        digests: bool = False,
+        is_plain: IsPlain = lambda _: False,
+    ) -> None:
         self._row = row
+        self._is_plain = is_plain
         self._column_at = column_at
         self._reading = reading
         self._digests = digests
@@ -66,11 +83,15 @@ class Parser:
         self._reading.read += len(lines)
         if self._reading.known_encoding and self._encoding is None and not block.body.isascii():
             self._decide(first, lines)
-        digests = [digest(line) for line in lines] if self._digests else None
-        if digests and self._reading.known.take_all(digests):
+        digests = [blake2b(line, digest_size=SIZE).digest() for line in lines] if self._digests else None
+        if digests and self._reading.known and self._reading.known.take_all(digests):
             self._reading.matched += len(lines)
             return b""
-        return b"".join(self._rows(first, lines, digests, checked=not self._is_clean(block)))
+        is_clean = self._is_clean(block)
+        if digests and is_clean and not self._reading.known and self._is_plain(lines):
+            numbers = struct.unpack(f">{len(digests)}q", b"".join(digests))
+            return b"".join([b"%d|%d|%b\n" % row for row in zip(count(first), numbers, _tidied(lines))])
+        return b"".join(self._rows(first, lines, digests, checked=not is_clean))
 
     def _rows(self, first: int, lines: list[bytes], digests: list[bytes] | None, *, checked: bool) -> Iterator[bytes]:
         reading = self._reading
@@ -83,7 +104,8 @@ class Parser:
                 reading.matched += 1
                 continue
             try:
-                row = _tidy(self._row(self._text(number, line) if checked else line))
+                row = self._row(self._text(number, line) if checked else line)
+                row = _tidy(row) if b" " in row else row
             except BadLine as fault:
                 if line.strip():
                     reading.reject(number, fault, line)
@@ -93,7 +115,9 @@ class Parser:
             yield b"%d|%d|%b\n" % (number, as_number(digests[index]), row) if digests else b"%d|%b\n" % (number, row)
 
     def _decide(self, first: int, lines: list[bytes]) -> None:
-        """Known lines were read in the encoding of their file: it must be the encoding of this one. Raises LinesDiffer."""
+        """Known lines were read in the encoding of their file: it must be the encoding of this one. Raises
+        LinesDiffer.
+        """
         found = ((number, line) for number, line in enumerate(lines, start=first) if not line.isascii())
         number, line = next(found, (0, b""))
         if not number:
@@ -162,16 +186,30 @@ class Parser:
         return BadLine("line.encoding", detail, self._column_at(line, position))
 
 
+def _tidied(lines: list[bytes]) -> list[bytes]:
+    """The lines with single spaces, none of them around a cell. The block is searched as one: few lines hold any
+    other.
+    """
+    body = b"\n%b\n" % b"\n".join(lines)
+    found = [sign for sign in UNTIDY if sign in body]
+    if not found:
+        return lines
+    tidied = list(lines)
+    ends = list(accumulate(len(line) + 1 for line in lines))
+    for sign in found:
+        at = body.find(sign)
+        while at >= 0:
+            # The text begins with a line end of its own, so that a sign before a line belongs to that line.
+            index = min(bisect_right(ends, at - (sign[:1] != b"\n")), len(lines) - 1)
+            tidied[index] = _tidy(tidied[index])
+            at = body.find(sign, ends[index] + 1 - len(sign) + 1) if ends[index] > at else body.find(sign, at + 1)
+    return tidied
+
+
 def _tidy(row: bytes) -> bytes:
-    """The row with single spaces, none of them around a cell. A quoted cell, which only our COPY knows, stays as it is."""
-    if (
-        b"  " not in row
-        and b" |" not in row
-        and b"| " not in row
-        and not row.startswith(b" ")
-        and not row.endswith(b" ")
-    ):
-        return row
+    """The row with single spaces, none of them around a cell. A quoted cell, which only our COPY knows, stays as it
+    is.
+    """
     if QUOTE in row:
         return row
     return AROUND.sub(b"|", SPACES.sub(b" ", row)).strip(b" ")

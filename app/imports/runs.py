@@ -21,8 +21,10 @@ REJECT_COLUMNS = 'line, "column", code, detail, content'
 
 BEGIN = """
 INSERT INTO import_run (id, source, file_name, file_sha256, stamp, state, edition_before, planned_by, started_at)
-VALUES (%(run)s, %(source)s, %(file)s, %(sha256)s, %(stamp)s, 'failed', (SELECT edition FROM directory), %(planned_by)s, now())
-ON CONFLICT (id) DO UPDATE SET source = excluded.source, file_name = excluded.file_name, file_sha256 = excluded.file_sha256,
+VALUES (%(run)s, %(source)s, %(file)s, %(sha256)s, %(stamp)s, 'failed', (SELECT edition FROM directory),
+%(planned_by)s, now())
+ON CONFLICT (id) DO UPDATE SET source = excluded.source, file_name = excluded.file_name, file_sha256 =
+excluded.file_sha256,
   stamp = excluded.stamp, edition_before = excluded.edition_before
 RETURNING number, edition_before, started_at
 """
@@ -34,13 +36,15 @@ UPDATE import_run SET state = %(state)s, lines_read = %(read)s, lines_accepted =
 WHERE id = %(run)s
 """
 PLANNED = """
-UPDATE import_run SET base = %(base)s, layout = %(layout)s, encoding = %(encoding)s, staged = %(staged)s, bulk = %(bulk)s
+UPDATE import_run SET base = %(base)s, layout = %(layout)s, encoding = %(encoding)s, staged = %(staged)s, bulk =
+%(bulk)s
 WHERE id = %(run)s
 """
 FIRST_REJECTS = 'SELECT line, "column", code, detail, content FROM import_reject WHERE run = %s ORDER BY line LIMIT 20'
 RUN = """
 SELECT id AS run, number, source, state, file_name AS file, file_sha256 AS sha256, stamp, lines_read AS read,
-  lines_rejected AS rejected, lines_blank AS blank, diff, guards, warnings, edition_before, edition_after, edition_undone,
+  lines_rejected AS rejected, lines_blank AS blank, diff, guards, warnings, edition_before, edition_after,
+  edition_undone,
   mode, stages, phase, progress, planned_by, applied_by, undone_by, started_at, applied_at, undone_at, finished_at
 FROM import_run
 """

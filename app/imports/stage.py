@@ -4,6 +4,7 @@ COPY is csv with a quote that no line holds: no character of a value means anyth
 """
 
 import queue
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -16,8 +17,10 @@ from psycopg.generators import copy_to
 from app.imports.reading import Layout, Reading
 from app.imports.workspace import count
 
-SEND = 131_072
+SEND = 262_144
 AHEAD = 8
+LINES = 10_000
+TURN_SECONDS = 0.0005
 DIALECT = sql.SQL("FORMAT csv, DELIMITER '|', QUOTE E'\\x01', ENCODING 'UTF8'")
 COPY_REJECTS = 'COPY import_stage_reject (line, "column", code, detail, content) FROM STDIN (FORMAT csv, ENCODING utf8)'
 COMPLETE = """
@@ -44,6 +47,9 @@ def ahead(texts: Iterable[bytes]) -> Iterator[bytes]:
 
     At most AHEAD blocks wait. What the maker raises is raised here; whoever stops early stops the maker.
     """
+    # The taker waits for the socket most of the time: as long as it waits its turn of Python too, PostgreSQL idles.
+    turns = sys.getswitchinterval()
+    sys.setswitchinterval(TURN_SECONDS)
     blocks: queue.Queue[bytes | BaseException | None] = queue.Queue(AHEAD)
     stop = threading.Event()
 
@@ -75,6 +81,7 @@ def ahead(texts: Iterable[bytes]) -> Iterator[bytes]:
     finally:
         stop.set()
         maker.join()
+        sys.setswitchinterval(turns)
 
 
 def stage(cursor: Cursor, layout: Layout, texts: Iterable[bytes]) -> None:
@@ -93,7 +100,7 @@ def stage_gone(cursor: Cursor, reading: Reading) -> None:
         block: list[str] = []
         for number in reading.known.left():
             block.append(f"{number}\n")
-            if len(block) == 10_000:
+            if len(block) == LINES:
                 copy.write("".join(block).encode())
                 block.clear()
         copy.write("".join(block).encode())

@@ -1,7 +1,7 @@
 """A run taken back: every row as it was before, in the caller's transaction, or nothing and the reasons why not.
 
-What a run created is found by `created_run`; what it changed, closed or deleted stands in `import_change` as it was. A row
-that somebody else wrote since, or that a later row refers to, holds the whole undo: both are listed.
+What a run created is found by `created_run`; what it changed, closed or deleted stands in `import_change` as it
+was. A row that somebody else wrote since, or that a later row refers to, holds the whole undo: both are listed.
 """
 
 from collections.abc import Iterator
@@ -23,6 +23,16 @@ SELECT c.conrelid::regclass::text,
    JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number),
   EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attname = 'created_run')
 FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = to_regclass(%s)
+"""
+PUT_BACK = """
+UPDATE {table} t SET {set}
+FROM import_change c CROSS JOIN LATERAL jsonb_populate_record(NULL::public.{table}, c.before) r
+WHERE c.run = {run} AND c.target = {name} AND c.action IN ('update', 'close') AND {matching}
+"""
+PUT_IN = """
+INSERT INTO {table} ({columns})
+SELECT {values} FROM import_change c CROSS JOIN LATERAL jsonb_populate_record(NULL::public.{table}, c.before) r
+WHERE c.run = {run} AND c.target = {name} AND c.action = 'delete'
 """
 COLUMNS = """
 SELECT attname FROM pg_attribute
@@ -81,7 +91,8 @@ def _changed_since(cursor: Cursor, target: Target, run: int) -> Iterator[str]:
         "limit": sql.Literal(SHOWN + 1),
     }
     created = sql.SQL(
-        "SELECT {kind} || ' ' || {entity} FROM {table} WHERE created_run = {run} AND changed_run IS DISTINCT FROM {run} LIMIT {limit}"
+        "SELECT {kind} || ' ' || {entity} FROM {table} WHERE created_run = {run} AND changed_run IS DISTINCT"
+        " FROM {run} LIMIT {limit}"
     ).format(**names)
     # What was deleted must be away still, what was written must be as it was written.
     touched = sql.SQL(
@@ -105,7 +116,8 @@ def _referred(cursor: Cursor, target: Target, run: int) -> Iterator[str]:
             sql.SQL(" AND o.created_run IS DISTINCT FROM {}").format(sql.Literal(run)) if knows_runs else sql.SQL("")
         )
         statement = sql.SQL(
-            "SELECT DISTINCT t.{entity} FROM {table} t JOIN {other} o ON {joined} WHERE t.created_run = {run}{later} LIMIT {limit}"
+            "SELECT DISTINCT t.{entity} FROM {table} t JOIN {other} o ON {joined}"
+            " WHERE t.created_run = {run}{later} LIMIT {limit}"
         ).format(
             entity=sql.Identifier(target.entity.column),
             table=sql.Identifier(target.table),
@@ -130,14 +142,5 @@ def _restore(cursor: Cursor, target: Target, run: int) -> None:
         "matching": matching(target),
         "set": sql.SQL(", ").join(sql.SQL("{0} = r.{0}").format(sql.Identifier(column)) for column in columns),
     }
-    image = "import_change c CROSS JOIN LATERAL jsonb_populate_record(NULL::public.{table}, c.before) r WHERE c.run = {run} AND c.target = {name}"
-    cursor.execute(
-        sql.SQL(
-            "UPDATE {table} t SET {set} FROM " + image + " AND c.action IN ('update', 'close') AND {matching}"
-        ).format(**names)
-    )
-    cursor.execute(
-        sql.SQL("INSERT INTO {table} ({columns}) SELECT {values} FROM " + image + " AND c.action = 'delete'").format(
-            **names
-        )
-    )
+    for statement in (PUT_BACK, PUT_IN):
+        cursor.execute(sql.SQL(statement).format(**names))

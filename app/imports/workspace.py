@@ -1,7 +1,7 @@
 """The schema of a run: its lines, what they state, and what would change, from the plan to the end of the run.
 
-Its tables are not temporary, so that a plan outlives the command that made it, and so that PostgreSQL may read them with
-several processes. They are unlogged: a crash of PostgreSQL empties them, which `Workspace.is_whole` finds.
+Its tables are not temporary, so that a plan outlives the command that made it, and so that PostgreSQL may read them
+with several processes. They are unlogged: a crash of PostgreSQL empties them, which `Workspace.is_whole` finds.
 """
 
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ class Workspace:
         source = layout.source
         ours = [column.field for column in source.columns]
         unknown = [field for field in layout.fields if field not in ours]
-        columns = [sql.SQL("line integer")]
+        columns: list[sql.Composable] = [sql.SQL("line integer")]
         columns += [sql.SQL("digest bigint")] if source.lines_kept else []
         columns += [sql.SQL("{} text").format(sql.Identifier(name)) for name in (*ours, *unknown)]
         columns += [
@@ -99,7 +99,7 @@ def drop_others(cursor: Cursor, numbers: Iterable[int]) -> None:
             cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name)))
 
 
-def count(cursor: Cursor, statement: sql.Composable | str) -> int:
+def count(cursor: Cursor, statement: sql.Composed | str) -> int:
     """The one number that a statement gives."""
-    row = cursor.execute(statement if isinstance(statement, sql.Composable) else statement.encode()).fetchone()
+    row = cursor.execute(statement if isinstance(statement, sql.Composed) else statement.encode()).fetchone()
     return int(row[0]) if row and row[0] is not None else 0

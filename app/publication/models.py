@@ -68,7 +68,8 @@ class Pending(Base):
     __table_args__ = (
         # A mistyped kind would be a lost mark: publish() knows no dependents of it.
         CheckConstraint(
-            "kind IN ('mailbox', 'organization', 'practitioner', 'domain', 'operator', 'source', 'registry') OR kind LIKE 'code/%'",
+            "kind IN ('mailbox', 'organization', 'practitioner', 'domain', 'operator', 'source', 'registry') OR kind"
+            " LIKE 'code/%'",
             name="kind",
         ),
         Index(None, "kind", "key"),

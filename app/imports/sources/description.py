@@ -1,7 +1,8 @@
 """What the import engine needs to know of a source: the columns of its files, and the registry tables it writes.
 
-The engine works in a schema of the run's own. It stages the lines in `stage(line integer, digest bigint, <field> text …)`,
-cells without outer spaces and with single spaces inside, empty ones as NULL, and runs `reject`, which names staged
+The engine works in a schema of the run's own. It stages the lines in `stage(line integer, digest bigint, <field>
+text …)`, cells without outer spaces and with single spaces inside, empty ones as NULL, and runs `reject`, which
+names staged
 lines that cannot be used in `import_stage_reject(line, "column", code, detail)`.
 
 Then `state` makes, for each target, the table `new_<table>`: the rows that the file states, under the names of the
@@ -10,7 +11,8 @@ lines of every entity that the file touches, so that what a file says of somebod
 `stage_missing(field)` names the fields that the file has no column for (unknown, not empty). `state` may leave
 `plan_warning(code, entities)` rows, which the engine makes beforehand.
 
-The engine compares each `new_<table>` with the registry, row by row, keeps the differences, and applies and undoes them.
+The engine compares each `new_<table>` with the registry, row by row, keeps the differences, and applies and undoes
+them.
 """
 
 from dataclasses import dataclass, field
@@ -67,16 +69,16 @@ class Mark(NamedTuple):
 class Target:
     """A registry table that a source writes.
 
-    `key` tells rows apart (`nullable` columns of it may be null, a value of its own), `fields` are what the world can see of a row, `notes` what
-    nobody sees: a row that differs in notes alone is written and marks no document. `stamped`: the column that holds when
-    a row last changed. `constants` are written with every
+    `key` tells rows apart (`nullable` columns of it may be null, a value of its own), `fields` are what the world
+    can see of a row, `notes` what nobody sees: a row that differs in notes alone is written and marks no document.
+    `stamped`: the column that holds when a row last changed. `constants` are written with every
     row; those in the key say which rows of the table are the source's own.
 
     A row that the file does not name leaves as `closing` says, if `scope` holds for it: None, it stays; `{}`, it is
     deleted; else these columns take these values. `scope` and `present` are conditions over the registry row `t`; a row
-    that is not `present` counts as created when the file names it again. `entity`: the entity of the lines it comes from
-    and the column that holds its key. `marks`: whose documents may change with a row, if not that entity's; `freed`: whose
-    change besides when a row leaves, since nothing leads to them any more.
+    that is not `present` counts as created when the file names it again. `entity`: the entity of the lines it comes
+    from and the column that holds its key. `marks`: whose documents may change with a row, if not that entity's;
+    `freed`: whose change besides when a row leaves, since nothing leads to them any more.
     `is_missing`: the new table holds only rows that the registry lacks; those that it has are not the source's.
     """
 
@@ -117,8 +119,8 @@ class Source:
 
     `targets` in the order of their references, parents first. The report counts the entities of `counted`, the rows
     of its target when `counts_rows`. `lines_kept`: whether lines are remembered, so that tomorrow only those that
-    changed are read closely; a source that states a part only (`is_partial`) closes nothing by silence. `is_rule`: that it
-    was loaded changes what documents show, whatever its rows say.
+    changed are read closely; a source that states a part only (`is_partial`) closes nothing by silence. `is_rule`:
+    that it was loaded changes what documents show, whatever its rows say.
     """
 
     name: str

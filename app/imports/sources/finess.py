@@ -89,8 +89,8 @@ SOURCE = Source(
                 "name",
                 "long_name",
                 "type",
-            )
-            + ADDRESS,
+                *ADDRESS,
+            ),
             notes=("opened", "line6", "commune", "warnings"),
             closing={},
         ),

@@ -9,7 +9,7 @@ SELECT '1' || finess AS organization, finess, parent, siret, left(siret, 9) AS s
   -- Three digits inside the department; overseas the letter stands for 97, and 9J for 98.
   CASE WHEN content[16] ~ '^[0-9]{3}$' THEN
     CASE WHEN content[17] = '9J' THEN '98' WHEN content[17] ~ '^9[A-F]$' THEN '97' ELSE content[17] END || content[16] END AS commune,
-  substring(content[15] FROM '^([0-9]{5})( |$)') AS postal_code, city_of_line6(content[15]) AS city,
+  substring(content[15] FROM '^([0-9]{5})( |$)') AS postal_code, coalesce(plain_city(content[15]), city_of_line6(content[15])) AS city,
   coalesce(department_code(content[17]), department_of(NULL, substring(content[15] FROM '^([0-9]{5})( |$)'))) AS department,
   'France' AS country,
   array_remove(ARRAY[
@@ -20,12 +20,12 @@ SELECT '1' || finess AS organization, finess, parent, siret, left(siret, 9) AS s
 FROM (
   SELECT finess, content, finess_of(content[2]) AS legal, nullif(finess_of(content[2]), finess) AS parent, siret_of(content[3]) AS siret
   FROM (
-    SELECT upper(btrim(finess)) AS finess,
+    SELECT upper(finess) AS finess,
       min(ARRAY[lpad(num_nulls(finess_legal, siret, name, long_name, type, opened, recipient, building, number, repetition, street_type,
                                street, distribution, line6, commune, department)::text, 2, '0'),
-        upper(tidy(finess_legal)), tidy(siret), tidy(name), tidy(long_name), tidy(type), tidy(opened), tidy(recipient), tidy(building),
-        tidy(number), tidy(repetition), tidy(street_type), tidy(street), tidy(distribution), tidy(line6), tidy(commune),
-        upper(tidy(department))] COLLATE "C") AS content
+        upper(finess_legal), siret, name, long_name, type, opened, recipient, building,
+        number, repetition, street_type, street, distribution, line6, commune,
+        upper(department)] COLLATE "C") AS content
     FROM stage_organization GROUP BY 1) grouped) site;
 SELECT keep_unknown('new_organization_record', 'organization_record', $$kept.organization = fresh.organization AND kept.source = 'finess'$$,
   ARRAY(SELECT field FROM stage_missing WHERE field IN ('name', 'long_name', 'type', 'opened', 'recipient', 'building', 'number',

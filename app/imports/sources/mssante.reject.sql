@@ -6,7 +6,7 @@ SELECT *, address_fault(address) AS fault, national_id_fault(person) AS id_fault
 FROM (SELECT line, address, type, national_id_of(national_id, id_type, id) AS person FROM stage) s
 WHERE address IS NULL OR length(address) > 64 OR address !~ '^[a-z0-9_-]+(\.[a-z0-9_-]+)*@([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z0-9]+$'
   OR upper(type) IS NULL OR upper(type) NOT IN ('PER', 'ORG', 'APP', 'CAB')
-  OR person !~ '^8[1-9][0-9]{10}$';
+  OR NOT coalesce(is_rpps_form(person), true);
 
 INSERT INTO import_stage_reject (line, "column", code, detail)
 SELECT line, fault[1], fault[2], fault[3]

@@ -7,13 +7,18 @@ SELECT DISTINCT key AS address, upper(type) AS type, national_id_of(national_id,
   distribution, line6, postal_code, upper(department) AS department, country
 FROM stage_mailbox;
 CREATE UNLOGGED TABLE several_attachment AS
-SELECT address, coalesce(practitioner, '') AS practitioner, coalesce(organization, '') AS organization,
+SELECT address, coalesce(practitioner, '') AS practitioner, coalesce(organization, '') AS organization
+FROM attachment_row GROUP BY 1, 2, 3 HAVING count(*) > 1;
+CREATE UNLOGGED TABLE merged_attachment AS
+SELECT s.address, s.practitioner, s.organization,
   min(ARRAY[lpad(num_nulls(service, dematerialization, title, family, given, category, profession, skill, organization_name, trade_name,
                        recipient, building, number, repetition, street_type, street, distribution, line6, postal_code, department,
                        country)::text, 2, '0'),
     service, dematerialization, title, family, given, category, profession, skill, organization_name, trade_name, recipient, building,
     number, repetition, street_type, street, distribution, line6, postal_code, department, country] COLLATE "C") AS content
-FROM attachment_row GROUP BY 1, 2, 3 HAVING count(*) > 1;
+FROM several_attachment s JOIN attachment_row r
+  ON (r.address, coalesce(r.practitioner, ''), coalesce(r.organization, '')) = (s.address, s.practitioner, s.organization)
+GROUP BY 1, 2, 3;
 DELETE FROM attachment_row r USING several_attachment s
 WHERE (r.address, coalesce(r.practitioner, ''), coalesce(r.organization, '')) = (s.address, s.practitioner, s.organization);
 INSERT INTO attachment_row (address, type, practitioner, organization, service, dematerialization, title, family, given, category, profession,
@@ -22,17 +27,17 @@ INSERT INTO attachment_row (address, type, practitioner, organization, service, 
 SELECT s.address, t.type, nullif(s.practitioner, ''), nullif(s.organization, ''), content[2], content[3], content[4], content[5], content[6],
   content[7], content[8], content[9], content[10], content[11], content[12], content[13], content[14], content[15], content[16], content[17],
   content[18], content[19], content[20], content[21], content[22]
-FROM several_attachment s
+FROM merged_attachment s
 JOIN (SELECT key, min(upper(type) COLLATE "C") AS type FROM stage_mailbox GROUP BY key) t ON t.key = s.address;
 
 -- The extraction speaks only of PER and ORG that it brought and that are not on the red list: all others are left alone.
 CREATE UNLOGGED TABLE new_mailbox_attachment AS
 SELECT r.address, r.type, r.practitioner, r.organization, r.service, r.dematerialization, r.title, r.family, r.given, r.category,
   r.profession, r.skill, r.organization_name, r.trade_name, r.recipient, r.building, r.number, r.repetition, r.street_type, r.street,
-  r.distribution, r.line6, r.postal_code, city_of_line6(r.line6) AS city,
+  r.distribution, r.line6, r.postal_code, coalesce(plain_city(r.line6), city_of_line6(r.line6)) AS city,
   CASE WHEN coalesce(place.country, 'France') = 'France'
-       THEN coalesce(department_code(r.department), department_of(NULL, r.postal_code)) END AS department, place.country
-FROM attachment_row r CROSS JOIN LATERAL country_of(NULL, r.country, r.postal_code) AS place (country)
+       THEN coalesce(department_code(r.department), mainland_department(r.postal_code), department_of(NULL, r.postal_code)) END AS department, place.country
+FROM attachment_row r CROSS JOIN LATERAL (SELECT country_of(NULL, r.country, r.postal_code) AS country) place
 WHERE NOT EXISTS (SELECT FROM mailbox m WHERE m.address = r.address AND (m.source <> 'mssante' OR m.unlisted OR m.type NOT IN ('PER', 'ORG')));
 
 -- Columns that the file lacks are unknown, not empty: what the registry holds of them is taken over.

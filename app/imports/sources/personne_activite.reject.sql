@@ -2,7 +2,8 @@
 -- A table first: PostgreSQL reads with several processes for CREATE TABLE AS, never for INSERT.
 CREATE UNLOGGED TABLE faulty AS
 SELECT line, key_practitioner, national_id_fault(key_practitioner) AS id_fault, family, profession FROM stage
-WHERE national_id_fault(key_practitioner) IS NOT NULL OR family IS NULL OR profession IS NULL;
+WHERE family IS NULL OR profession IS NULL
+  OR (NOT coalesce(is_rpps_form(key_practitioner), false) AND national_id_fault(key_practitioner) IS NOT NULL);
 
 INSERT INTO import_stage_reject (line, "column", code, detail)
 SELECT line, fault[1], fault[2], fault[3]

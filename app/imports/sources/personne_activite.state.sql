@@ -2,19 +2,26 @@
 -- Where lines of one thing disagree, the most complete content wins, then the lowest: never the order of the lines.
 -- Nearly all things stand on one line only, or on lines that agree: what disagrees is found first and merged apart.
 
-CREATE UNLOGGED TABLE new_practitioner AS
-SELECT key AS national_id, rpps_of(key) AS rpps, min(civility COLLATE "C") AS civility, 'active' AS register_state,
-  array_remove(ARRAY[national_id_warning(key), CASE WHEN bool_or(id_type || id <> national_id) THEN 'national_id.mismatch' END], NULL) AS warnings
+CREATE UNLOGGED TABLE practitioner_row AS
+SELECT key, min(civility COLLATE "C") AS civility, coalesce(bool_or(id_type || id <> national_id), false) AS is_mismatch
 FROM stage_practitioner GROUP BY key;
+-- Apart, since PostgreSQL groups so many keys in one process, and check digits are dear.
+CREATE UNLOGGED TABLE new_practitioner AS
+SELECT key AS national_id, rpps_of(key) AS rpps, civility, 'active' AS register_state,
+  CASE WHEN is_rpps_form(key) AND luhn_rest(substr(key, 2)::bigint) = 0 AND NOT is_mismatch THEN '{}'
+  ELSE array_remove(ARRAY[national_id_warning(key), CASE WHEN is_mismatch THEN 'national_id.mismatch' END], NULL) END AS warnings
+FROM practitioner_row;
 
 CREATE UNLOGGED TABLE new_practice AS
 SELECT DISTINCT key AS practitioner, profession, coalesce(category, '') AS category, family, given, title FROM stage_practitioner;
 CREATE UNLOGGED TABLE several_practice AS
+SELECT practitioner, profession, category FROM new_practice GROUP BY 1, 2, 3 HAVING count(*) > 1;
+CREATE UNLOGGED TABLE merged_practice AS
 SELECT practitioner, profession, category, min(ARRAY[num_nulls(given, title)::text, family, given, title] COLLATE "C") AS content
-FROM new_practice GROUP BY 1, 2, 3 HAVING count(*) > 1;
+FROM new_practice JOIN several_practice USING (practitioner, profession, category) GROUP BY 1, 2, 3;
 DELETE FROM new_practice n USING several_practice s
-WHERE (n.practitioner, n.profession, n.category) = (s.practitioner, s.profession, s.category);
-INSERT INTO new_practice SELECT practitioner, profession, category, content[2], content[3], content[4] FROM several_practice;
+WHERE (n.practitioner, n.profession, n.category) = (s.practitioner, s.profession, s.category) AND (SELECT count(*) FROM several_practice) > 0;
+INSERT INTO new_practice SELECT practitioner, profession, category, content[2], content[3], content[4] FROM merged_practice;
 
 CREATE UNLOGGED TABLE new_skill AS
 SELECT DISTINCT key AS practitioner, profession, coalesce(category, '') AS category, coalesce(skill_type, '') AS skill_type, skill
@@ -54,20 +61,22 @@ CREATE UNLOGGED TABLE new_organization_record AS
 SELECT key AS organization,
   CASE WHEN s.finess = s.finess_legal THEN 'LEGAL_ENTITY' ELSE 'GEOGRAPHICAL_ENTITY' END AS kind, s.finess, s.siret, s.siren,
   CASE WHEN s.finess_legal <> coalesce(s.finess, '') THEN s.finess_legal END AS parent,
-  CASE WHEN key ~ '^(1[0-9][0-9AB][0-9]{7}|3[0-9]{14})$' AND key <> ALL (s.former_ids)
+  CASE WHEN left(key, 1) IN ('1', '3') AND key ~ '^(1[0-9][0-9AB][0-9]{7}|3[0-9]{14})$' AND key <> ALL (s.former_ids)
        THEN (SELECT array_agg(id ORDER BY id COLLATE "C") FROM unnest(key || s.former_ids) id) ELSE s.former_ids END AS national_ids,
   s.technical_ids, s.name, s.trade_name, s.sector, s.recipient, s.building, s.number, s.repetition, s.street_type, s.street,
-  s.distribution, s.line6, s.postal_code, s.commune, coalesce(s.city, city_of_line6(s.line6)) AS city,
+  s.distribution, s.line6, s.postal_code, s.commune, coalesce(s.city, plain_city(s.line6), city_of_line6(s.line6)) AS city,
   -- A foreign postal code may look like one of ours.
-  CASE WHEN coalesce(place.country, 'France') = 'France' THEN department_of(s.commune, s.postal_code) END AS department, place.country,
-  CASE WHEN s.bad_finess OR s.bad_siret OR s.finess IS NOT NULL OR s.siret IS NOT NULL THEN array_remove(ARRAY[
+  CASE WHEN coalesce(place.country, 'France') <> 'France' THEN NULL
+       WHEN s.commune IS NULL THEN coalesce(mainland_department(s.postal_code), department_of(NULL, s.postal_code))
+       ELSE department_of(s.commune, s.postal_code) END AS department, place.country,
+  CASE WHEN s.bad_finess OR s.bad_siret OR s.finess IS NOT NULL OR NOT siret_plainly_valid(s.siret) THEN array_remove(ARRAY[
     CASE WHEN s.bad_finess THEN 'finess.form' END, CASE WHEN NOT finess_valid(s.finess) AND s.finess IS NOT NULL THEN 'finess.check_digit' END,
-    CASE WHEN s.bad_siret THEN 'siret.form' END, CASE WHEN NOT siret_valid(s.siret) AND s.siret IS NOT NULL THEN 'siret.check_digit' END], NULL)
+    CASE WHEN s.bad_siret THEN 'siret.form' END, CASE WHEN NOT siret_plainly_valid(s.siret) AND NOT siret_valid(s.siret) THEN 'siret.check_digit' END], NULL)
   ELSE '{}' END AS warnings
 FROM (
   SELECT key, CASE WHEN technical_id IS NULL THEN '{}' ELSE ARRAY[technical_id] END AS technical_ids,
     CASE WHEN former_id IS NULL THEN '{}' ELSE ARRAY[former_id] END AS former_ids,
-    coalesce(finess_of(finess), organization_finess(key)) AS finess, finess_of(finess_legal) AS finess_legal, siret_of(siret) AS siret, siren,
+    CASE WHEN left(key, 1) = '1' THEN coalesce(finess_of(finess), organization_finess(key)) ELSE finess_of(finess) END AS finess, finess_of(finess_legal) AS finess_legal, siret_of(siret) AS siret, siren,
     finess_of(finess) IS NULL AND finess IS NOT NULL AS bad_finess, siret_of(siret) IS NULL AND siret IS NOT NULL AS bad_siret,
     name, trade_name, sector, recipient, building, number, repetition, street_type, street, distribution, line6, postal_code, commune,
     city, country_code, country
@@ -77,7 +86,7 @@ FROM (
     content[2], content[3], content[4], content[5], content[6], content[7], content[8], content[9], content[10], content[11], content[12],
     content[13], content[14], content[15], content[16], content[17]
   FROM merged_structure
-) s CROSS JOIN LATERAL country_of(s.country_code, s.country, s.postal_code) AS place (country);
+) s CROSS JOIN LATERAL (SELECT country_of(s.country_code, s.country, s.postal_code) AS country) place;
 
 CREATE UNLOGGED TABLE new_practitioner_role AS
 SELECT role_key(key, profession, coalesce(category, ''), mode, coalesce(upper(technical_id), key_organization), role, kind, sector) AS id,

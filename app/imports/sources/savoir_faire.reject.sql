@@ -10,6 +10,7 @@ FROM (
       WHEN s.skill_type IS NULL THEN ARRAY['skill_type', 'skill_type.missing', 'a skill needs its type: two types share some codes']
       WHEN s.skill IS NULL THEN ARRAY['skill', 'skill.missing', 'the row names no skill']
     END AS fault
-  FROM (SELECT *, key_practitioner AS person, national_id_fault(key_practitioner) AS id_fault FROM stage) s
+  FROM (SELECT *, key_practitioner AS person, national_id_fault(key_practitioner) AS id_fault FROM stage
+        WHERE NOT coalesce(is_rpps_form(key_practitioner), false) OR profession IS NULL OR skill_type IS NULL OR skill IS NULL) s
 ) judged
 WHERE fault IS NOT NULL;

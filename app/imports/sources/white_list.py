@@ -71,7 +71,8 @@ SOURCE = Source(
             entity=Mark("certificate", "dn"),
             fields=("operator",),
             notes=("listed_as",),
-            # A certificate goes with its last domain: it must open nothing any more. Its operator stays, others name it.
+            # A certificate goes with its last domain: it must open nothing any more. Its operator stays, others
+            # name it.
             closing={},
             scope="EXISTS (SELECT FROM domain d WHERE d.certificate = t.dn AND d.source = 'liste_blanche')"
             " AND NOT EXISTS (SELECT FROM domain d WHERE d.certificate = t.dn AND d.source <> 'liste_blanche')",
