@@ -35,6 +35,8 @@ def write(cursor: Cursor, source: Source, run: int, bulk: Collection[str]) -> No
     fresh = [target for target in targets if target.table in bulk]
     large = [target.table for target in fresh if _is_large(cursor, target)]
     with without_indexes(cursor, large):
+        for table in large:
+            _renew(cursor, table)
         for target in targets:
             if target.table in bulk:
                 _insert_all(cursor, target, run)
@@ -109,6 +111,12 @@ def _is_large(cursor: Cursor, target: Target) -> bool:
         ),
     )
     return held < 3 * rows
+
+
+def _renew(cursor: Cursor, table: str) -> None:
+    """Give an empty table a new file: where nothing is replicated, rows of a file of this transaction need no log."""
+    if count(cursor, sql.SQL("SELECT count(*) FROM (SELECT FROM {} LIMIT 1) few").format(sql.Identifier(table))) == 0:
+        cursor.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(table)))
 
 
 def _names(columns: Collection[str]) -> sql.Composed:

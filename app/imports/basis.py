@@ -49,5 +49,11 @@ def basis_of(cursor: Cursor, source: Source) -> Basis:
 
 
 def layout_key(layout: Layout) -> str:
-    """What digests of lines depend on: the columns in their order, and how lines are judged."""
-    return json.dumps({"parser": PARSER, "fields": list(layout.fields)}, sort_keys=True)
+    """What digests of lines depend on: the form of the file, its columns in their order, and how lines are judged."""
+    form = {"form": type(layout).__name__, "kept": layout.keeps_lines, "parser": PARSER, "fields": list(layout.fields)}
+    return json.dumps(form, sort_keys=True)
+
+
+def keeps_lines(key: str | None) -> bool:
+    """Whether the lines of a file of this layout (`layout_key`) are kept."""
+    return bool(key and json.loads(key)["kept"])

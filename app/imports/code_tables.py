@@ -44,6 +44,7 @@ class CodeTable:
     system: str = ""
     oid: str = ""
     stamp: str | None = None
+    keeps_lines: bool = False
 
     @property
     def fields(self) -> tuple[str, ...]:

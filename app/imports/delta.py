@@ -82,6 +82,7 @@ class DeltaLayout:
     header: Header
     delimiter: str | None
     stamp: str | None = None
+    keeps_lines: bool = False
 
     @property
     def source(self) -> Source:

@@ -10,7 +10,7 @@ import psycopg
 from app.console import Refused
 from app.imports import kept, runs
 from app.imports.apply import mark, mark_rule, write
-from app.imports.basis import basis_of
+from app.imports.basis import basis_of, keeps_lines
 from app.imports.guards import accept
 from app.imports.report import Report
 from app.imports.sources.catalogue import SOURCES, source_named
@@ -114,8 +114,7 @@ def undo_run(connection: Connection, settings: Settings, run: str, asker: Asker)
         if basis.loaded and not before["loaded"]:
             mark_rule(cursor, source, run)
         cursor.execute(UNDONE, before | {"name": source.name})
-        if source.lines_kept:
-            kept.put_back(cursor, source, plan.number, before["number"], is_delta=plan.mode == "delta")
+        kept.put_back(cursor, source, plan.number, before["number"], is_delta=plan.mode == "delta")
         report.state, report.undone_by, report.undone_at = "undone", asker.by, datetime.now(UTC)
         cursor.execute(RECEIPT, vars(report))
     return report
@@ -200,10 +199,12 @@ def _write(cursor: Cursor, source: Source, plan: Plan, space: Workspace, run: st
     if is_first and source.is_rule:
         mark_rule(cursor, source, run)
     mark(cursor, source, plan.number, run, plan.bulk if not (is_first and source.is_rule) else ())
-    if source.lines_kept and plan.mode == "delta":
+    if plan.mode == "delta":
         kept.keep_changes(cursor, source, plan.number)
-    elif source.lines_kept:
+    elif keeps_lines(plan.layout):
         kept.keep_all(cursor, source, plan.number)
+    else:
+        kept.keep_none(cursor, source)
 
 
 def _edition(cursor: Cursor) -> int | None:

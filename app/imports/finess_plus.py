@@ -114,6 +114,7 @@ Cells = dict[str, str]
 class FinessPlusLayout:
     stamp: str | None
     source: Source = finess.SOURCE
+    keeps_lines: bool = False
 
     @property
     def fields(self) -> tuple[str, ...]:

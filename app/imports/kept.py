@@ -54,13 +54,19 @@ def keep_changes(cursor: Cursor, source: Source, run: int) -> None:
     _belongs_to(cursor, source, run)
 
 
+def keep_none(cursor: Cursor, source: Source) -> None:
+    """No lines are kept: those of the run before are of no use any more."""
+    if kept_run(cursor, source) is not None:
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}, {}").format(kept(source), lost(source)))
+        cursor.execute(sql.SQL("DELETE FROM {} WHERE source = %s").format(WHOLE), [source.name])
+
+
 def put_back(cursor: Cursor, source: Source, run: int, before: int | None, *, is_delta: bool) -> None:
     """After an undo of `run`: the lines are those of the run `before` again, or nobody's."""
     if kept_run(cursor, source) != run:
         return
     if not is_delta or before is None:
-        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}, {}").format(kept(source), lost(source)))
-        cursor.execute(sql.SQL("DELETE FROM {} WHERE source = %s").format(WHOLE), [source.name])
+        keep_none(cursor, source)
         return
     names = {"kept": kept(source), "lost": lost(source), "columns": _columns(cursor, source), "run": sql.Literal(run)}
     cursor.execute(sql.SQL("DELETE FROM {kept} WHERE run = {run}").format(**names))
@@ -75,7 +81,7 @@ def put_back(cursor: Cursor, source: Source, run: int, before: int | None, *, is
 
 def index(cursor: Cursor, source: Source) -> None:
     """What a comparison by touched keys looks up. Made after the first load was published: it costs seconds."""
-    if not source.lines_kept or kept_run(cursor, source) is None:
+    if kept_run(cursor, source) is None:
         return
     cursor.execute("SET maintenance_work_mem = '512MB'")
     for column in ("digest", *(f"key_{entity.name}" for entity in source.entities)):

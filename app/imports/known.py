@@ -38,7 +38,12 @@ class KnownLines:
         self.add(digests)
 
     def add(self, digests: Iterable[bytes]) -> None:
-        for value in digests:
+        batch = list(digests)
+        fresh = set(batch)
+        if len(fresh) == len(batch) and self._once.isdisjoint(fresh):
+            self._once |= fresh
+            return
+        for value in batch:
             if value in self._once:
                 self._more[value] += 1
             else:
@@ -47,18 +52,16 @@ class KnownLines:
     def __bool__(self) -> bool:
         return bool(self._once)
 
-    def take_all(self, digests: Sequence[bytes]) -> bool:
-        """Whether each of these lines is known; only then they are taken."""
-        if self._more and not self._more.keys().isdisjoint(digests):
-            return False
+    def take(self, digests: Sequence[bytes]) -> list[int]:
+        """The places of the lines that are not known; one copy of each of the others is taken."""
         batch = set(digests)
-        if len(batch) != len(digests) or not self._once.issuperset(batch):
-            return False
-        self._once.difference_update(batch)
-        return True
+        if len(batch) < len(digests) or not self._more.keys().isdisjoint(batch):
+            return [place for place, value in enumerate(digests) if not self._take_one(value)]
+        unknown = batch - self._once
+        self._once -= batch
+        return [place for place, value in enumerate(digests) if value in unknown] if unknown else []
 
-    def take(self, value: bytes) -> bool:
-        """Whether this line is known; one copy of it is taken then."""
+    def _take_one(self, value: bytes) -> bool:
         if self._more[value] > 0:
             self._more[value] -= 1
             return True

@@ -34,6 +34,10 @@ class TableLayout:
         return self.header.source
 
     @property
+    def keeps_lines(self) -> bool:
+        return self.source.lines_kept
+
+    @property
     def fields(self) -> tuple[str, ...]:
         return self.header.fields
 
@@ -42,9 +46,9 @@ class TableLayout:
         return dict(zip(self.header.fields, self.header.labels, strict=True))
 
     def copy_text(self, read: Read, reading: Reading) -> Iterator[bytes]:
-        return Parser(
-            self._row, self._column_at, reading, digests=self.source.lines_kept, is_plain=self._is_plain
-        ).copy_text(read)
+        return Parser(self._row, self._column_at, reading, digests=self.keeps_lines, is_plain=self._is_plain).copy_text(
+            read
+        )
 
     def _row(self, line: bytes) -> bytes:
         expected = len(self.header.labels) - 1
@@ -73,6 +77,7 @@ class FinessLayout:
 
     stamp: str | None
     source: Source = finess.SOURCE
+    keeps_lines: bool = True
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -96,7 +101,7 @@ class FinessLayout:
                 _quoted(b" ".join(value.split())) if SEPARATOR in value else value for value in values
             )
 
-        return Parser(row, self._column_at, reading).copy_text(read)
+        return Parser(row, self._column_at, reading, digests=True).copy_text(read)
 
     @staticmethod
     def _column_at(line: bytes, position: int) -> str | None:

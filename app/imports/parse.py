@@ -14,7 +14,7 @@ Lines that the last file held, to the byte, were judged then: they are counted a
 import re
 import struct
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from itertools import accumulate, count
 
@@ -83,25 +83,33 @@ class Parser:
         self._reading.read += len(lines)
         if self._reading.known_encoding and self._encoding is None and not block.body.isascii():
             self._decide(first, lines)
-        digests = [blake2b(line, digest_size=SIZE).digest() for line in lines] if self._digests else None
-        if digests and self._reading.known and self._reading.known.take_all(digests):
-            self._reading.matched += len(lines)
-            return b""
-        is_clean = self._is_clean(block)
-        if digests and is_clean and not self._reading.known and self._is_plain(lines):
+        numbered: Iterable[tuple[int, bytes]] = enumerate(lines, start=first)
+        if not self._digests:
+            return b"".join(self._rows(numbered, checked=not self._is_clean(block)))
+        digests = [blake2b(line, digest_size=SIZE).digest() for line in lines]
+        if self._reading.known:
+            return self._unknown(block, first, lines, digests)
+        if self._is_clean(block) and self._is_plain(lines):
             numbers = struct.unpack(f">{len(digests)}q", b"".join(digests))
             return b"".join([b"%d|%d|%b\n" % row for row in zip(count(first), numbers, _tidied(lines))])
-        return b"".join(self._rows(first, lines, digests, checked=not is_clean))
+        return b"".join(self._rows(numbered, dict(zip(count(first), digests)), checked=not self._is_clean(block)))
 
-    def _rows(self, first: int, lines: list[bytes], digests: list[bytes] | None, *, checked: bool) -> Iterator[bytes]:
+    def _unknown(self, block: Block, first: int, lines: list[bytes], digests: list[bytes]) -> bytes:
+        places = self._reading.known.take(digests)
+        self._reading.matched += len(lines) - len(places)
+        if not places:
+            return b""
+        numbered = [(first + place, lines[place]) for place in places]
+        by_line = {first + place: digests[place] for place in places}
+        return b"".join(self._rows(numbered, by_line, checked=not self._is_clean(block)))
+
+    def _rows(
+        self, numbered: Iterable[tuple[int, bytes]], digests: dict[int, bytes] | None = None, *, checked: bool
+    ) -> Iterator[bytes]:
         reading = self._reading
-        for index, line in enumerate(lines):
-            number = first + index
+        for number, line in numbered:
             if not line:
                 reading.blank += 1
-                continue
-            if digests and reading.known.take(digests[index]):
-                reading.matched += 1
                 continue
             try:
                 row = self._row(self._text(number, line) if checked else line)
@@ -112,7 +120,7 @@ class Parser:
                 else:
                     reading.blank += 1
                 continue
-            yield b"%d|%d|%b\n" % (number, as_number(digests[index]), row) if digests else b"%d|%b\n" % (number, row)
+            yield b"%d|%d|%b\n" % (number, as_number(digests[number]), row) if digests else b"%d|%b\n" % (number, row)
 
     def _decide(self, first: int, lines: list[bytes]) -> None:
         """Known lines were read in the encoding of their file: it must be the encoding of this one. Raises

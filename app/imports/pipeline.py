@@ -247,7 +247,7 @@ def _plan(connection: Connection, job: Job, space: Workspace) -> None:
                 None, [spoke(in_force, "same_file", "this very file is the last one applied: nothing to do")]
             )
             return
-        can_delta = layout.source.lines_kept and basis.kept_run == basis.number and basis.layout == layout_key(layout)
+        can_delta = layout.keeps_lines and basis.kept_run == basis.number and basis.layout == layout_key(layout)
     with timed(report, "read"):
         report.mode = "delta" if can_delta and basis.number is not None else "full"
         try:

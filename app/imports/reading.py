@@ -85,8 +85,12 @@ class Layout(Protocol):
     def source(self) -> Source: ...
 
     @property
+    def keeps_lines(self) -> bool:
+        """Whether COPY text holds the digest of each line, so that tomorrow's file is read only where it differs."""
+
+    @property
     def fields(self) -> tuple[str, ...]:
-        """The columns of the COPY text after the line number, and after the digest where the source keeps lines.
+        """The columns of the COPY text after the line number, and after the digest where lines are kept.
 
         A name with `#` is a column we do not know.
         """

@@ -86,7 +86,7 @@ def ahead(texts: Iterable[bytes]) -> Iterator[bytes]:
 
 def stage(cursor: Cursor, layout: Layout, texts: Iterable[bytes]) -> None:
     """Fill `stage` with these blocks of COPY text."""
-    digest = ("digest",) if layout.source.lines_kept else ()
+    digest = ("digest",) if layout.keeps_lines else ()
     names = sql.SQL(", ").join(map(sql.Identifier, ("line", *digest, *layout.fields)))
     statement = sql.SQL("COPY stage ({}) FROM STDIN ({})").format(names, DIALECT)
     with cursor.copy(statement, writer=FlushingWriter(cursor)) as copy:

@@ -37,7 +37,7 @@ class Workspace:
         ours = [column.field for column in source.columns]
         unknown = [field for field in layout.fields if field not in ours]
         columns: list[sql.Composable] = [sql.SQL("line integer")]
-        columns += [sql.SQL("digest bigint")] if source.lines_kept else []
+        columns += [sql.SQL("digest bigint")] if layout.keeps_lines else []
         columns += [sql.SQL("{} text").format(sql.Identifier(name)) for name in (*ours, *unknown)]
         columns += [
             sql.SQL('{} text COLLATE "C" GENERATED ALWAYS AS ({}) STORED').format(

@@ -96,6 +96,5 @@ SOURCE = Source(
         ),
     ),
     counted="organization_record",
-    lines_kept=False,
     labels=(Label("organization_type", "type", "type_label"),),
 )

@@ -106,6 +106,7 @@ class Element(NamedTuple):
 class WhiteListLayout:
     stamp: str | None
     source: Source = SOURCE
+    keeps_lines: bool = False
 
     @property
     def fields(self) -> tuple[str, ...]:
