@@ -54,7 +54,8 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def _client(port: int, requests: list[bytes]) -> list[float]:
+async def client(port: int, requests: list[bytes]) -> list[float]:
+    """Latencies in seconds of these requests, one after the other on one connection. Raises: an answer is no 200."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     latencies = []
     for request in requests:
@@ -74,7 +75,7 @@ async def _client(port: int, requests: list[bytes]) -> list[float]:
 async def _load(port: int, paths: list[str]) -> tuple[float, list[float]]:
     requests = [f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode() for path in paths]
     started = time.perf_counter()
-    done = await asyncio.gather(*(_client(port, requests[first::CONNECTIONS]) for first in range(CONNECTIONS)))
+    done = await asyncio.gather(*(client(port, requests[first::CONNECTIONS]) for first in range(CONNECTIONS)))
     return time.perf_counter() - started, sorted(latency for latencies in done for latency in latencies)
 
 

@@ -24,17 +24,26 @@ class Line:
         return (self.least is None or self.value >= self.least) and (self.most is None or self.value <= self.most)
 
 
+def _figure(value: float) -> str:
+    """Small figures with one decimal."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
+
+
 def rendered(lines: list[Line]) -> str:
     """The table as text, aligned, one line a figure."""
     rows = [("what", "measured", "limit, same run", "ratio", "wanted")]
     for line in lines:
-        limit = f"{line.limit} {line.limit_value:,.0f} {line.unit}" if line.limit_value else ""
+        limit = f"{line.limit} {_figure(line.limit_value)} {line.unit}" if line.limit_value else ""
         wanted = (
-            f"≥ {line.least:,.0f}" if line.least is not None else f"≤ {line.most:,.0f}" if line.most is not None else ""
+            f"≥ {_figure(line.least)}"
+            if line.least is not None
+            else f"≤ {_figure(line.most)}"
+            if line.most is not None
+            else ""
         )
         mark = "" if line.passes else "  MISSED"
         ratio = f"{line.ratio:.2f}" if line.ratio is not None else ""
-        rows.append((line.what, f"{line.value:,.0f} {line.unit}", limit, ratio, wanted + mark))
+        rows.append((line.what, f"{_figure(line.value)} {line.unit}", limit, ratio, wanted + mark))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

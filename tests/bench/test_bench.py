@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.bench import national
 from tests.bench.__main__ import run
 from tests.bench.table import Line, rendered
 
@@ -13,6 +14,15 @@ def test_the_benchmark_measures_every_figure_and_its_limit() -> None:
     table = rendered(lines)
     for what in ("import, first load, published", "LDAP first load", "GET /v1/mailboxes/{address}", "published writes"):
         assert what in table
+
+
+@pytest.mark.slow
+def test_the_national_benchmark_measures_every_stage_of_100_000_lines() -> None:
+    lines = national.run(57_000)
+    table = rendered(lines)
+    for what in ("first load, registry committed", "first load, all published", "next day (1 % changed)", "hot read"):
+        assert what in table
+    assert [line.what for line in lines if line.value < 0] == []
 
 
 def test_a_missed_figure_is_marked() -> None:

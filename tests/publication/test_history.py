@@ -96,7 +96,7 @@ class History(RuleBasedStateMachine):
 
 
 CLEAR = """
-TRUNCATE operator, operator_certificate, domain, practitioner, practice, skill, practitioner_role, organization,
+TRUNCATE qualification, operator, operator_certificate, domain, practitioner, practice, skill, practitioner_role, organization,
   api_key, organization_record, mailbox, mailbox_attachment, pending, publication, change, alias, withdrawn,
   practitioner_search, organization_search, mailbox_search;
 UPDATE directory SET edition = 0;

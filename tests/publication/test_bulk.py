@@ -1,0 +1,135 @@
+"""The first publication of a whole registry equals the drain's, and a build that is cut short leaves no trace."""
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from app.db import connect
+from app.publication import bulk, drain
+from app.settings import Settings
+from tests.harness.database import Database
+from tests.publication.world import WORLD, assert_world
+from tests.publication.world import drain as drain_marks
+
+ROWS = {
+    "publication": "SELECT kind, key, fingerprint, slot FROM publication ORDER BY 1, 2",
+    "alias": "SELECT * FROM alias ORDER BY 1, 2, 3",
+    "mailbox_search": "SELECT * FROM mailbox_search ORDER BY 1",
+    "organization_search": "SELECT * FROM organization_search ORDER BY 1, 2",
+    "practitioner_search": "SELECT * FROM practitioner_search ORDER BY 1",
+}
+CATALOGUE = """
+SELECT c.relname, i.relname, pg_get_indexdef(x.indexrelid) FROM pg_index x
+JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+WHERE c.relnamespace = 'public'::regnamespace
+UNION ALL
+SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+WHERE connamespace = 'public'::regnamespace
+UNION ALL
+SELECT relname, relkind::text, '' FROM pg_class WHERE relnamespace = 'public'::regnamespace
+ORDER BY 1, 2, 3
+"""
+
+
+@pytest.fixture
+def world(database: Database) -> psycopg.Connection[Any]:
+    connection = database.connect()
+    connection.execute(WORLD)
+    connection.execute("INSERT INTO pending (kind, key) VALUES ('registry', '')")
+    connection.commit()
+    return connection
+
+
+def rows(connection: psycopg.Connection[Any]) -> dict[str, list[Any]]:
+    found = {name: connection.execute(statement).fetchall() for name, statement in ROWS.items()}
+    connection.commit()
+    return found
+
+
+def build(settings: Settings) -> int:
+    with connect(settings, autocommit=True) as connection:
+        return bulk.publish_all(settings, connection)
+
+
+def test_it_writes_what_the_drain_writes(world: psycopg.Connection[Any], settings: Settings) -> None:
+    catalogue = world.execute(CATALOGUE).fetchall()
+    drain_marks(world)
+    drained = rows(world)
+    for table in bulk.TABLES:
+        world.execute(f"DELETE FROM {table}")
+    world.execute("UPDATE directory SET edition = 0")
+    world.execute("INSERT INTO pending (kind, key) VALUES ('registry', '')")
+    world.commit()
+    edition = build(settings)
+    assert rows(world) == drained
+    assert edition == len(drained["publication"])
+    assert_world(world)
+    assert world.execute("SELECT count(*) FROM pending").fetchone() == (0,)
+    assert world.execute(CATALOGUE).fetchall() == catalogue
+
+
+def test_a_command_takes_this_way_by_itself(world: psycopg.Connection[Any], settings: Settings) -> None:
+    told: list[int] = []
+    edition = drain.drain_all(settings, progress=told.append)
+    assert told[-1] == 0
+    assert world.execute("SELECT count(*) FROM publication").fetchone() == (edition,)
+    assert_world(world)
+
+
+def test_a_build_that_was_cut_short_is_begun_anew(
+    world: psycopg.Connection[Any], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = world.execute("SELECT count(*) FROM pending").fetchone()
+    world.commit()
+
+    def cut(*_: object) -> int:
+        raise InterruptedError("cut short before the swap")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bulk, "_swap", cut)
+        with pytest.raises(InterruptedError):
+            build(settings)
+    assert world.execute("SELECT count(*) FROM publication").fetchone() == (0,)
+    assert world.execute("SELECT count(*) FROM pending").fetchone() == marks
+    world.commit()
+    build(settings)
+    assert_world(world)
+    assert world.execute("SELECT count(*) FROM pg_class WHERE relname LIKE '%%\\_next%%'").fetchone() == (0,)
+
+
+def test_a_fault_of_one_worker_is_raised_and_nothing_is_published(
+    world: psycopg.Connection[Any], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(bulk.STATEMENTS, "mailbox", "SELECT 1 / 0, %(first)s, %(last)s, %(at)s")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        build(settings)
+    assert world.execute("SELECT count(*) FROM publication").fetchone() == (0,)
+    world.commit()
+    assert world.execute("SELECT pg_try_advisory_lock(4)").fetchone() == (True,)
+
+
+def test_marks_that_come_meanwhile_stay(world: psycopg.Connection[Any], settings: Settings) -> None:
+    with connect(settings, autocommit=True) as late:
+        real = bulk._make_tables
+
+        def mark_late(connection: psycopg.Connection[Any]) -> None:
+            late.execute("INSERT INTO pending (kind, key) VALUES ('mailbox', 'late@ch-exemple.mssante.fr')")
+            real(connection)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(bulk, "_make_tables", mark_late)
+            build(settings)
+    assert world.execute("SELECT key FROM pending").fetchall() == [("late@ch-exemple.mssante.fr",)]
+
+
+def test_a_mark_for_the_registry_is_spread_where_something_is_published(
+    world: psycopg.Connection[Any], settings: Settings
+) -> None:
+    build(settings)
+    edition = drain.drain_all(settings)
+    world.execute("INSERT INTO pending (kind, key) VALUES ('registry', '')")
+    world.execute("UPDATE mailbox SET service = 'NEUF' WHERE address = 'anne@ch-exemple.mssante.fr'")
+    world.commit()
+    assert drain.drain_all(settings) == edition + 2
+    assert_world(world)
