@@ -32,6 +32,7 @@ from app.imports.reading import Layout, LinesDiffer, Reading, missing_fields
 from app.imports.receive import Inflated, Text, receive, sha256
 from app.imports.recognise import recognise
 from app.imports.refusal import FileRefused
+from app.imports.rejects import write_rejects
 from app.imports.report import UNKNOWN_SOURCE, Report
 from app.imports.sources.catalogue import source_named
 from app.imports.stage import ahead, settle_rejects, stage, stage_gone
@@ -338,7 +339,8 @@ def _stage(connection: Connection, job: Job, space: Workspace, basis: Basis) -> 
             job.basis = Basis(encoding=reading.encoding or encoding)
             if report.rejected:
                 runs.keep_rejects(connection, report.run)
-                report.rejects = str(runs.write_rejects(connection, report.run, job.options.rejects))
+                found = write_rejects(connection, report.run, job.options.rejects, text, layout, job.basis.encoding)
+                report.rejects = str(found)
         cursor.execute("ANALYZE stage")
 
 
