@@ -108,14 +108,15 @@ def import_files(settings: Settings, paths: Sequence[Path], options: Options) ->
         reports = []
         for each in sorted(inputs, key=lambda each: each.order):
             report = plan_input(connection, options, each, runs.new_run(source_of(each)))
-            if not options.dry_run and _can_apply(report, options):
+            if not options.dry_run and can_apply(report, options):
                 report = _applied(connection, settings, report, options)
             reports.append(report)
         publish_runs(connection, settings, applied(reports), options)
     return reports
 
 
-def _can_apply(report: Report, options: Options) -> bool:
+def can_apply(report: Report, options: Options) -> bool:
+    """Whether this plan may be applied: no guard refuses it, but those that are accepted."""
     return report.state == "planned" or (
         report.state == "refused"
         and all(not guard.refuses or guard.name in options.accepted for guard in report.guards)
@@ -347,7 +348,7 @@ def _stage(connection: Connection, job: Job, space: Workspace, basis: Basis) -> 
 def _counting(opened: Inflated, advance: Advance) -> Callable[[int], bytes]:
     def read(size: int) -> bytes:
         data = opened.read(size)
-        advance(len(data))
+        advance(len(data), data.count(b"\n"))
         return data
 
     return read
