@@ -6,13 +6,22 @@ Exit codes of every command: 0 done · 1 done, but rows were rejected or differe
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import IO, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 DONE, DIFFERENCES, REFUSED, INTERRUPTED, USAGE = 0, 1, 2, 3, 64
 
@@ -27,9 +36,12 @@ class Refused(Exception):
 
 
 class Advance(Protocol):
-    """Told by a long task how far it is: `advance(done)` adds to what was done before."""
+    """Told by a long task how far it is: `advance(done)` adds to what was done before.
 
-    def __call__(self, done: int = 1, /) -> None: ...
+    `rows`: how many rows that was, where `done` counts something else (bytes of a file).
+    """
+
+    def __call__(self, done: int = 1, /, rows: int | None = None) -> None: ...
 
 
 def emit(obj: object, *, as_json: bool, text: str | None = None) -> None:
@@ -78,12 +90,18 @@ def progress(label: str, total: int | None = None) -> Iterator[Advance]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(label, total=total)
+        task = bar.add_task(label, total=total, rate="")
+        counted = 0
+        started = time.monotonic()
 
-        def advance(done: int = 1, /) -> None:
-            bar.advance(task, done)
+        def advance(done: int = 1, /, rows: int | None = None) -> None:
+            nonlocal counted
+            counted += done if rows is None else rows
+            bar.update(task, advance=done, rate=f"{counted / max(time.monotonic() - started, 0.1):,.0f} rows/s")
 
         yield advance

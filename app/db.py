@@ -32,6 +32,8 @@ NAMING = {
 }
 
 LOCK_TIMEOUT = "120s"
+# A single write over REST waits so long for a row that an import holds, then answers `write.busy`.
+WRITE_LOCK_MS = 2_000
 # Classes of SQLSTATE: connection, transaction rolled back by the server, resources, locks, operator's action, system.
 PASSING = frozenset({"08", "40", "53", "55", "57", "58"})
 
@@ -119,8 +121,13 @@ def schema_unknown(error: Exception) -> Refused:
 
 
 def open_engine(settings: Settings) -> AsyncEngine:
-    """The engine of the API's writes."""
-    return create_async_engine(sqlalchemy_url(settings.database_url), pool_size=settings.database_pool, pool_timeout=5)
+    """The engine of the API's writes: none of them waits longer than WRITE_LOCK_MS for a lock."""
+    return create_async_engine(
+        sqlalchemy_url(settings.database_url),
+        pool_size=settings.database_pool,
+        pool_timeout=5,
+        connect_args={"options": f"-c lock_timeout={WRITE_LOCK_MS}"},
+    )
 
 
 def read_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:

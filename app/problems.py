@@ -5,7 +5,7 @@
     ├── CredentialsMissing, CredentialsInvalid 401 · ScopeMissing 403
     ├── CursorInvalid 400
     ├── Conflict 409
-    ├── DatabaseUnavailable, DatabaseTimeout, NotReady 503
+    ├── DatabaseUnavailable, DatabaseTimeout, WriteBusy, NotReady 503
     ├── Unexpected 500
     └── those of the features (MailboxUnknown, OrganizationAmbiguous, FeedCursorExpired, …)
 
@@ -134,6 +134,13 @@ class DatabaseTimeout(Problem):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "database.timeout"
     title = "The answer took too long"
+    headers: ClassVar = {"Retry-After": str(RETRY_SECONDS)}
+
+
+class WriteBusy(Problem):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "write.busy"
+    title = "Something else is writing there"
     headers: ClassVar = {"Retry-After": str(RETRY_SECONDS)}
 
 
@@ -272,6 +279,9 @@ async def _of_validation(request: Request, error: Exception) -> Response:
 
 async def _of_database(request: Request, error: Exception) -> Response:
     cause = getattr(error, "orig", None) or error
+    if isinstance(cause, psycopg.errors.LockNotAvailable):
+        logger.info("write waited too long for a lock")
+        return _answer(request, WriteBusy("An import or another write holds what this one needs. Nothing was changed."))
     logger.error("database failed", error=str(cause).strip(), kind=type(cause).__name__)
     if isinstance(cause, psycopg.errors.QueryCanceled):
         return _answer(request, DatabaseTimeout("Ask for less at once (more filters, a smaller limit), or try again."))

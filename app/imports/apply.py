@@ -214,9 +214,10 @@ def _marks(source: Source, run: int, run_id: str) -> sql.Composed:
         parts += [_marked(target, mark, run) for mark in target.seen_at]
         parts += [_marked(target, mark, run, LEAVING) for mark in target.freed if mark not in target.seen_at]
     return sql.SQL(
-        "INSERT INTO pending (kind, key, run) SELECT kind, key, {} FROM ({}) marked"
+        "INSERT INTO pending (kind, key, run) SELECT kind, key, {run} FROM ({parts}) marked"
+        " WHERE NOT EXISTS (SELECT FROM pending p WHERE p.run = {run} AND p.kind = marked.kind AND p.key = marked.key)"
         " ORDER BY kind <> 'organization', kind, key"
-    ).format(sql.Literal(run_id), sql.SQL(" UNION ").join(parts))
+    ).format(run=sql.Literal(run_id), parts=sql.SQL(" UNION ").join(parts))
 
 
 def _marked(target: Target, mark: Mark, run: int, actions: Sequence[str] = ALL) -> sql.Composed:

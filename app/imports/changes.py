@@ -1,7 +1,8 @@
 """What a run would change or changed, field by field: in pages for people, whole as a CSV file."""
 
 import csv
-from collections.abc import Iterator
+import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,16 +71,26 @@ def every(connection: Connection, report: Report, after: str | None = None) -> I
 def export(connection: Connection, report: Report, path: Path) -> int:
     """All changes as CSV, one line for each field. Returns the number of lines. Raises OSError."""
     path.touch(0o600)
-    lines = 0
+    lines = -1  # without the header
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter=";")
-        writer.writerow(COLUMNS)
-        for change in every(connection, report):
-            for field, (before, now) in change.fields.items() or [("", (None, None))]:
-                cells = (change.kind, change.key, change.table, change.action, change.reason, field, before, now)
-                writer.writerow(map(_safe, cells))
-                lines += 1
+        for line in csv_lines(connection, report):
+            file.write(line)
+            lines += 1
     return lines
+
+
+def csv_lines(connection: Connection, report: Report) -> Iterator[str]:
+    """All changes as lines of CSV, a header first, then one line for each field."""
+    yield _csv_line(COLUMNS)
+    for change in every(connection, report):
+        for field, (before, now) in change.fields.items() or [("", (None, None))]:
+            yield _csv_line((change.kind, change.key, change.table, change.action, change.reason, field, before, now))
+
+
+def _csv_line(cells: Iterable[object]) -> str:
+    out = io.StringIO()
+    csv.writer(out, delimiter=";").writerow(map(safe_cell, cells))
+    return out.getvalue()
 
 
 def readable(page: dict[str, Any]) -> str:
@@ -153,6 +164,7 @@ def differences(before: dict[str, Any] | None, now: dict[str, Any] | None) -> di
     }
 
 
-def _safe(value: object) -> str:
+def safe_cell(value: object) -> str:
+    """A cell of CSV that no spreadsheet runs."""
     text = "" if value is None else str(value)
     return f"'{text}" if text.lstrip().startswith(FORMULA) else text

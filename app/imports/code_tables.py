@@ -39,12 +39,16 @@ class CodeTable:
     separator: str
     labels_by_field: dict[str, str]
     positions: dict[str, int]
-    width: int
+    all_labels: tuple[str, ...]
     head: int
     system: str = ""
     oid: str = ""
     stamp: str | None = None
     keeps_lines: bool = False
+
+    @property
+    def width(self) -> int:
+        return len(self.all_labels)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -93,7 +97,7 @@ def code_table(lines: Sequence[str], name: str, source: Source, stamp: str | Non
             "TRE_R38-SpecialiteOrdinale.tsv, or add a column table.",
         )
     return CodeTable(
-        source, "\t", _printed(labels), found, len(labels), head=1, system=system[0] if system else "", stamp=stamp
+        source, "\t", _printed(labels), found, tuple(labels), head=1, system=system[0] if system else "", stamp=stamp
     )
 
 
@@ -111,7 +115,7 @@ def _tabs(lines: Sequence[str], source: Source) -> CodeTable:
     found.pop("oid", None)
     stamp = re.sub(r"[^0-9]", "", about[7])[:12] if len(about) > 7 else ""  # noqa: PLR2004 - Date MàJ
     return CodeTable(
-        source, ";", _printed(labels), found, len(labels), head=3, system=system[0], oid=about[0], stamp=stamp or None
+        source, ";", _printed(labels), found, tuple(labels), head=3, system=system[0], oid=about[0], stamp=stamp or None
     )
 
 

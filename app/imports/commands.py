@@ -13,6 +13,7 @@ from app.imports import changes, guards, runs
 from app.imports.asking import admin_of
 from app.imports.execute import apply_plan, undo_run
 from app.imports.pipeline import Options, import_files, importer, publish_runs
+from app.imports.rejects import file_of
 from app.imports.report import Report, readable, worst
 from app.settings import Settings
 
@@ -131,8 +132,8 @@ def show(
     """The record of one run, with its first rejected lines; and what it would change or changed."""
     with connect(settings_for(data_dir)) as connection:
         report = runs.find(connection, run_id)
-        path = _rejects(rejects, data_dir) / f"{run_id}.csv"
-        report.rejects = str(path) if path.exists() else None
+        path = file_of(run_id, _rejects(rejects, data_dir))
+        report.rejects = str(path) if path else None
         found: dict[str, Any] = report.as_json() | {"rejected_lines": runs.first_rejects(connection, run_id)}
         page = changes.page(connection, report, after, limit) if with_changes else None
         if page:

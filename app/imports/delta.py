@@ -19,6 +19,7 @@ from app.imports.reading import BadLine, Read, Reading
 from app.imports.refusal import FileRefused
 from app.imports.sources.description import Source
 from app.imports.spreadsheet import Row, rows
+from app.imports.verdict import VERDICT
 
 DELIMITERS = ";,|\t"
 EMPTY_ROW = re.compile(rb'^[ \t;,|"]+(?=\r?$)', re.MULTILINE)
@@ -50,7 +51,7 @@ def delta_header(labels: Iterable[str], source: Source) -> Header:
         printed.pop()
     fields = []
     for position, label in enumerate(printed, start=1):
-        field = known.get(_plain(label))
+        field = f"#{label}" if label in VERDICT else known.get(_plain(label))
         if field is None:
             raise FileRefused(
                 "header.column_unknown",
@@ -140,6 +141,8 @@ class DeltaLayout:
 
 def _value(field: str, label: str, cell: object) -> str:
     """The text of one cell. Raises BadLine."""
+    if field.startswith("#"):
+        return ""
     if isinstance(cell, dict):
         kind, text = next(iter(cell.items()))
         if kind == "long":

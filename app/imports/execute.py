@@ -22,7 +22,7 @@ from app.settings import Settings
 Connection = psycopg.Connection[Any]
 Cursor = psycopg.Cursor[Any]
 PLAN = """
-SELECT number, source, state, base, layout, encoding, staged, bulk, mode, planned_by FROM import_run WHERE id = %s
+SELECT number, source, state, base, layout, encoding, staged, bulk, mode FROM import_run WHERE id = %s
 FOR UPDATE
 """
 APPLIED = """
@@ -52,7 +52,6 @@ class Plan(NamedTuple):
     staged: int | None
     bulk: list[str]
     mode: str | None
-    planned_by: str | None
 
 
 class Asker(Protocol):
@@ -75,7 +74,7 @@ def apply_plan(connection: Connection, settings: Settings, run: str, asker: Aske
         _require_applicable(cursor, space, plan)
         now = datetime.now(UTC)
         report.guards = accept(report.guards, asker.accepted, asker.by, now.isoformat())
-        _require_accepted(settings, report, plan, asker)
+        require_accepted(settings, report, asker)
         source = source_named(plan.source)
         basis = basis_of(cursor, source)
         if plan.base is None or basis.run != plan.base["run"]:
@@ -106,7 +105,7 @@ def undo_run(connection: Connection, settings: Settings, run: str, asker: Asker)
         report, plan = _found(cursor, run)
         source = source_named(plan.source)
         basis = basis_of(cursor, source)
-        _require_undoable(settings, report, basis.run)
+        require_undoable(settings, report, basis.run)
         mark_created(cursor, source, plan.number, run)
         take_back(cursor, source, plan.number)
         mark(cursor, source, plan.number, run)
@@ -162,22 +161,24 @@ def _require_applicable(cursor: Cursor, space: Workspace, plan: Plan) -> None:
         raise Refused("the plan is gone, by its age or a crash of PostgreSQL: plan the file again", "import.plan_lost")
 
 
-def _require_accepted(settings: Settings, report: Report, plan: Plan, asker: Asker) -> None:
+def require_accepted(settings: Settings, report: Report, asker: Asker) -> None:
+    """Raises Refused: a guard refuses the plan, or was accepted by who may not accept it."""
     if refusing := [guard.name for guard in report.guards if guard.refuses]:
         names = " ".join(f"--accept-guard {name}" for name in refusing)
         raise Refused(
             f"guards refuse this plan: {', '.join(refusing)}. If it is right, apply it with {names}", "import.guarded"
         )
     is_accepting = any(guard.accepted and guard.by == asker.by for guard in report.guards)
-    if settings.import_second_person and is_accepting and not (asker.is_known_key and asker.by != plan.planned_by):
+    if settings.import_second_person and is_accepting and not (asker.is_known_key and asker.by != report.planned_by):
         raise Refused(
             "a guard is accepted by the key of another admin than the one who made the plan: "
-            f"{plan.planned_by} made it; apply it with --key-file and the key of somebody else",
+            f"{report.planned_by} made it; apply it with --key-file and the key of somebody else",
             "import.second_person_required",
         )
 
 
-def _require_undoable(settings: Settings, report: Report, last: str | None) -> None:
+def require_undoable(settings: Settings, report: Report, last: str | None) -> None:
+    """Raises Refused: the run is not the last one applied of its source (`last`), or is too old."""
     if report.state != "applied":
         raise Refused(f"this run is {report.state}: only an applied run can be undone", "import.not_applied")
     if report.mode == "same":

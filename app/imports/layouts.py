@@ -11,6 +11,7 @@ from app.imports.parse import Parser
 from app.imports.reading import QUOTE, BadLine, Read, Reading
 from app.imports.sources import finess
 from app.imports.sources.description import Source
+from app.imports.verdict import VERDICT, is_verdict
 
 SEPARATOR = b"|"
 SEPARATORS = methodcaller("count", SEPARATOR)
@@ -64,7 +65,9 @@ class TableLayout:
         return line
 
     def _is_plain(self, lines: list[bytes]) -> bool:
-        return max(map(len, lines)) <= MAX_VALUE and set(map(SEPARATORS, lines)) == {len(self.header.labels) - 1}
+        return max(map(len, lines), default=0) <= MAX_VALUE and set(map(SEPARATORS, lines)) == {
+            len(self.header.labels) - 1
+        }
 
     def _column_at(self, line: bytes, position: int) -> str | None:
         index = line.count(SEPARATOR, 0, position)
@@ -117,6 +120,8 @@ def _finess_cells(line: bytes) -> list[str]:
         )
     if len(cells) > FINESS_CELLS and cells[-1] == "":
         cells.pop()
+    if len(cells) >= FINESS_CELLS + len(VERDICT) and is_verdict(cells):
+        del cells[-len(VERDICT) :]
     if len(cells) == FINESS_CELLS + 1:
         # numuai stood before or after the three dates; the last of them, datemaj, is always there.
         del cells[-4 if DATE.fullmatch(cells[-1]) else -1]

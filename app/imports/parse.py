@@ -89,7 +89,7 @@ class Parser:
         digests = [blake2b(line, digest_size=SIZE).digest() for line in lines]
         if self._reading.known:
             return self._unknown(block, first, lines, digests)
-        if self._is_clean(block) and self._is_plain(lines):
+        if lines and self._is_clean(block) and self._is_plain(lines):
             numbers = struct.unpack(f">{len(digests)}q", b"".join(digests))
             return b"".join([b"%d|%d|%b\n" % row for row in zip(count(first), numbers, _tidied(lines))])
         return b"".join(self._rows(numbered, dict(zip(count(first), digests)), checked=not self._is_clean(block)))

@@ -32,6 +32,7 @@ from app.imports.reading import Layout, LinesDiffer, Reading, missing_fields
 from app.imports.receive import Inflated, Text, receive, sha256
 from app.imports.recognise import recognise
 from app.imports.refusal import FileRefused
+from app.imports.rejects import write_rejects
 from app.imports.report import UNKNOWN_SOURCE, Report
 from app.imports.sources.catalogue import source_named
 from app.imports.stage import ahead, settle_rejects, stage, stage_gone
@@ -107,14 +108,15 @@ def import_files(settings: Settings, paths: Sequence[Path], options: Options) ->
         reports = []
         for each in sorted(inputs, key=lambda each: each.order):
             report = plan_input(connection, options, each, runs.new_run(source_of(each)))
-            if not options.dry_run and _can_apply(report, options):
+            if not options.dry_run and can_apply(report, options):
                 report = _applied(connection, settings, report, options)
             reports.append(report)
         publish_runs(connection, settings, applied(reports), options)
     return reports
 
 
-def _can_apply(report: Report, options: Options) -> bool:
+def can_apply(report: Report, options: Options) -> bool:
+    """Whether this plan may be applied: no guard refuses it, but those that are accepted."""
     return report.state == "planned" or (
         report.state == "refused"
         and all(not guard.refuses or guard.name in options.accepted for guard in report.guards)
@@ -338,14 +340,15 @@ def _stage(connection: Connection, job: Job, space: Workspace, basis: Basis) -> 
             job.basis = Basis(encoding=reading.encoding or encoding)
             if report.rejected:
                 runs.keep_rejects(connection, report.run)
-                report.rejects = str(runs.write_rejects(connection, report.run, job.options.rejects))
+                found = write_rejects(connection, report.run, job.options.rejects, text, layout, job.basis.encoding)
+                report.rejects = str(found)
         cursor.execute("ANALYZE stage")
 
 
 def _counting(opened: Inflated, advance: Advance) -> Callable[[int], bytes]:
     def read(size: int) -> bytes:
         data = opened.read(size)
-        advance(len(data))
+        advance(len(data), data.count(b"\n"))
         return data
 
     return read

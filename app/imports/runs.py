@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -100,27 +99,6 @@ def keep_rejects(connection: Connection, run: str) -> None:
         " ORDER BY line LIMIT %s",
         [run, KEPT_REJECTS],
     )
-
-
-def write_rejects(connection: Connection, run: str, folder: Path) -> Path:
-    """Copy `import_stage_reject` to `folder`/`run`.csv. Raises Refused.
-
-    The file is its owner's alone: lines name people, and those of the white list hold contacts that are not public.
-    """
-    path = folder / f"{run}.csv"
-    statement = f"COPY (SELECT {REJECT_COLUMNS} FROM import_stage_reject ORDER BY line) TO STDOUT (FORMAT csv, HEADER)"  # noqa: S608 - our own names
-    try:
-        folder.mkdir(0o700, parents=True, exist_ok=True)
-        path.touch(0o600)
-        with path.open("wb") as file, connection.cursor().copy(statement.encode()) as copy:
-            for block in copy:
-                file.write(block)
-    except OSError as error:
-        raise Refused(
-            f"cannot write the rejected lines to {path}: {error.strerror}; give another folder with --rejects",
-            "import.rejects",
-        ) from error
-    return path
 
 
 def find(connection: Connection, run: str) -> Report:

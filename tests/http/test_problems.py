@@ -106,6 +106,23 @@ def test_a_commit_that_holds_is_a_success(client: TestClient, registry: Connecti
     assert registry.execute("SELECT count(*) FROM practitioner_role").fetchone() == (1,)
 
 
+def test_a_write_that_waits_on_a_row_of_an_import_is_told_to_come_back(
+    client: TestClient, registry: Connection
+) -> None:
+    registry.execute("INSERT INTO practitioner (national_id, register_state) VALUES ('899900000060', 'active')")
+    registry.execute(
+        "INSERT INTO practice (practitioner, profession, category, family) VALUES ('899900000060', '10', 'C', 'X')"
+    )
+    registry.commit()
+    # As an import that is being applied: it holds the row until it ends.
+    registry.execute("SELECT FROM practice WHERE practitioner = '899900000060' FOR UPDATE")
+    answer = client.post("/test/role", json={"practitioner": "899900000060"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "write.busy")
+    assert int(answer.headers["retry-after"]) > 0
+    registry.commit()
+    assert client.post("/test/role", json={"practitioner": "899900000060"}).status_code == HTTPStatus.CREATED
+
+
 def test_an_answer_that_took_too_long_says_when_to_come_back(client: TestClient) -> None:
     assert int(client.get("/test/slow").headers["retry-after"]) > 0
 

@@ -45,7 +45,7 @@ def test_rejected_lines_end_with_1_and_lie_under_var(annuaire: Run, tmp_path: Pa
     rejects = Path(json.loads(out)["rejects"])
     assert code == 1
     assert rejects.parent == tmp_path / "var" / "rejects"
-    assert rejects.read_text("utf-8").splitlines()[1].startswith("8,,line.field_count")
+    assert rejects.read_text("utf-8").splitlines()[1].startswith("short|8|line.field_count|Le nombre ")
 
 
 def test_the_worst_file_decides_the_exit_code(annuaire: Run) -> None:

@@ -1,23 +1,31 @@
-"""Rows and files through the stages of the import engine, source by source, without files, guards and records."""
+"""Rows and files through the import engine, source by source: planned, every guard accepted, applied."""
 
 import csv
+import hashlib
 import io
+import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from app.imports import runs
+from app.imports.execute import apply_plan
+from app.imports.guards import NAMES
 from app.imports.header import read_header
-from app.imports.labels import keep_labels
 from app.imports.layouts import QUOTE, FinessLayout, TableLayout
-from app.imports.reading import Layout, Read, Reading, missing_fields
+from app.imports.pipeline import Input, Options, plan_input
+from app.imports.reading import Layout, Reading
+from app.imports.receive import Text
+from app.imports.report import Report
 from app.imports.sources import finess, mssante, personne_activite, savoir_faire
 from app.imports.sources.description import Source
-from app.imports.stage import settle_rejects, stage
+from app.settings import Settings
 
 SOURCES: dict[str, Source] = {
     module.SOURCE.name: module.SOURCE for module in (personne_activite, savoir_faire, mssante, finess)
@@ -27,35 +35,16 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class Loaded:
-    """What one load did: rejected lines as (line, column, code), and the plan counted by action."""
+    """What one load did: rejected lines as (line, column, code), and what the report counts, without zeros."""
 
-    rejects: list[tuple[int, str, str]]
+    rejects: list[tuple[int, str | None, str]]
     plan: dict[str, int]
     marks: set[tuple[str, str]] = field(default_factory=set)
+    mode: str | None = None
 
     @property
     def changes(self) -> dict[str, int]:
         return {action: count for action, count in self.plan.items() if action != "same"}
-
-
-@dataclass(frozen=True)
-class RowsLayout:
-    """Rows that a test made, by field, numbered from line 2; columns at fault keep our names."""
-
-    source: Source
-    fields: tuple[str, ...]
-    rows: tuple[Row, ...]
-    labels: dict[str, str] = field(default_factory=dict)
-    stamp: str | None = None
-
-    def copy_text(self, read: Read, reading: Reading) -> Iterator[bytes]:
-        """COPY text of the rows; `read` is not asked."""
-        del read
-        for line, row in enumerate(self.rows, start=2):
-            reading.read += 1
-            values = [row.get(name, "").encode() for name in self.fields]
-            cells = [QUOTE + value + QUOTE if value else b"" for value in values]
-            yield b"|".join([b"%d" % line, *cells]) + b"\n"
 
 
 def layout_of(source_name: str, content: bytes) -> Layout:
@@ -72,61 +61,86 @@ def rows_of(source_name: str, content: bytes) -> list[Row]:
         text = b"".join(layout.copy_text(io.BytesIO(content).read, reading)).decode()
     return [
         {name: value for name, value in zip(layout.fields, cells, strict=True) if value and not name.startswith("#")}
-        for _, *cells in csv.reader(io.StringIO(text, newline=""), delimiter="|", quotechar=QUOTE.decode())
+        for _, _, *cells in csv.reader(io.StringIO(text, newline=""), delimiter="|", quotechar=QUOTE.decode())
     ]
 
 
+def file_of(source_name: str, rows: Iterable[Row], missing: Iterable[str] = ()) -> bytes:
+    """A file of these rows, without the columns `missing`."""
+    if source_name == "finess":
+        return _finess_file(rows)
+    columns = [column for column in SOURCES[source_name].columns if column.field not in set(missing)]
+    lines = ["|".join(row.get(column.field, "") for column in columns) for row in rows]
+    return "\n".join(["|".join(column.labels[0] for column in columns), *lines, ""]).encode()
+
+
+def _finess_file(rows: Iterable[Row]) -> bytes:
+    labels = {column.labels[0]: column.field for column in finess.COLUMNS}
+    out = io.StringIO()
+    out.write("finess;etalab;111;2026-05-12\n")
+    writer = csv.writer(out, delimiter=";", lineterminator="\n")
+    for row in rows:
+        writer.writerow(["structureet", *(row.get(labels.get(name, ""), "") for name in finess.FIELD_NAMES[1:])])
+    return out.getvalue().encode()
+
+
 def load_file(connection: psycopg.Connection[Any], source_name: str, content: bytes) -> Loaded:
-    return load_layout(connection, layout_of(source_name, content), content)
+    """Plan and apply this file."""
+    layout = layout_of(source_name, content)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{source_name}.txt"
+        path.write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        options = Options(Path(folder), frozenset(NAMES))
+        given = Input(path, path.name, digest, Text(path, digest), layout)
+        planned = plan_input(connection, options, given, runs.new_run(source_name))
+        assert planned.state in {"planned", "refused"}, planned.guards
+        report = apply_plan(connection, Settings(_env_file=None), planned.run, options)
+    return _loaded(connection, report, {label: name for name, label in layout.labels.items()})
 
 
 def load(
     connection: psycopg.Connection[Any], source_name: str, rows: Iterable[Row], *, missing: Iterable[str] = ()
 ) -> Loaded:
-    """The same for rows of a file without the columns `missing`."""
-    source, absent = SOURCES[source_name], set(missing)
-    fields = tuple(column.field for column in source.columns if column.field not in absent)
-    return load_layout(connection, RowsLayout(source, fields, tuple(rows)))
+    """The same for rows of a file without the columns `missing`. Rejects name our fields."""
+    return load_file(connection, source_name, file_of(source_name, rows, missing))
 
 
-def load_layout(connection: psycopg.Connection[Any], layout: Layout, content: bytes = b"") -> Loaded:
-    """Stage, reject, plan and apply in one transaction."""
-    source = layout.source
-    with connection.transaction(), closing(Reading()) as reading:
-        with connection.cursor() as staging:
-            stage(staging, layout, layout.copy_text(io.BytesIO(content).read, reading))
-            settle_rejects(staging, layout, reading)
-        cursor = psycopg.ClientCursor(connection)
-        rejects = cursor.execute('SELECT line, "column", code FROM import_stage_reject ORDER BY line').fetchall()
-        cursor.execute("CREATE TEMP TABLE plan (kind text, key text, action text) ON COMMIT DROP")
-        cursor.execute(source.plan)
-        plan = cursor.execute(
-            "SELECT action, count(*) FROM plan WHERE kind = %s GROUP BY action", [source.counted_kind]
-        )
-        counted = dict(plan.fetchall())
-        run = f"test-{source.name}"
-        cursor.execute(source.apply, {"run": run})
-        marks = set(cursor.execute("SELECT kind, key FROM pending WHERE run = %s", [run]).fetchall())
-        twice = cursor.execute("SELECT kind, key FROM pending WHERE run = %s GROUP BY 1, 2 HAVING count(*) > 1", [run])
-        assert twice.fetchall() == []
-        keep_labels(cursor, source, missing_fields(layout))
-        cursor.execute("UPDATE pending SET run = NULL WHERE run = %s", [run])
-        cursor.execute("UPDATE source SET loaded = true WHERE name = %s", [source.name])
-    return Loaded([tuple(row) for row in rejects], counted, marks)
+def _loaded(connection: psycopg.Connection[Any], report: Report, fields: dict[str, str]) -> Loaded:
+    rejects = connection.execute(
+        'SELECT line, "column", code FROM import_reject WHERE run = %s ORDER BY line', [report.run]
+    ).fetchall()
+    marks = connection.execute("SELECT kind, key FROM pending WHERE run = %s", [report.run]).fetchall()
+    assert len(marks) == len(set(marks))
+    return Loaded(
+        [(line, fields.get(column, column), code) for line, column, code in rejects],
+        {action: count for action, count in report.diff.items() if count},
+        set(marks),
+        report.mode,
+    )
 
 
 CLEARED = (
-    "practitioner, practice, skill, practitioner_role, organization, organization_record, mailbox, mailbox_attachment,"
-    " pending, change, publication, alias, withdrawn, practitioner_search, organization_search, mailbox_search"
+    "practitioner, practice, skill, qualification, practitioner_role, organization, organization_record, mailbox,"
+    " mailbox_attachment, pending, change, publication, alias, withdrawn, practitioner_search, organization_search,"
+    " mailbox_search, import_change, import_reject"
 )
+FORGOTTEN = """
+UPDATE source SET loaded = false, run = NULL, stamp = NULL, layout = NULL, encoding = NULL, lines = NULL
+"""
 
 
 def clear(connection: psycopg.Connection[Any]) -> None:
     """Empty again: cheaper than a database for each test or example."""
     connection.execute("DELETE FROM file_label")  # its trigger takes the labels back
+    connection.execute(FORGOTTEN)
     connection.execute(f"TRUNCATE {CLEARED}")
+    connection.execute("DELETE FROM import_run")
     connection.execute("UPDATE directory SET edition = 0")
-    connection.execute("UPDATE source SET loaded = false")
+    for (name,) in connection.execute(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'import_kept'::regnamespace"
+    ):
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS import_kept.{}").format(sql.Identifier(name)))
 
 
 def published(connection: psycopg.Connection[Any]) -> dict[tuple[str, str], bytes]:
@@ -149,7 +163,11 @@ REGISTRY = {
         "id, practitioner, profession, category, organization, mode, sector, pharmacist_section, role, kind, authority,"
         " phone, phone_2, fax, email"
     ),
-    "organization_record": "*",
+    "organization_record": (
+        "organization, source, kind, finess, siret, siren, parent, national_ids, technical_ids, name, long_name,"
+        " trade_name, type, sector, opened, recipient, building, number, repetition, street_type, street, distribution,"
+        " line6, commune, postal_code, city, department, country, warnings"
+    ),
     "mailbox": "address, domain, type, service, dematerialization, state, source, warnings",
     "mailbox_attachment": (
         "address, practitioner, organization, title, family, given, category, profession, skill, organization_name,"

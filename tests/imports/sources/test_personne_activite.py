@@ -332,9 +332,11 @@ def test_a_file_without_skills_closes_no_skill_save_those_of_who_left(registry: 
     assert column(registry, "SELECT practitioner, skill FROM skill") == [(ANNE, "SM54")]
 
 
-def test_skills_of_this_file_are_marked_only_while_they_are_shown(registry: Connection) -> None:
+def test_skills_of_this_file_are_shown_no_more_once_another_source_states_them(registry: Connection) -> None:
     load(registry, PERSONS, [an_activity(skill_type="S", skill="SM54")])
     load_file(registry, "savoir_faire", SKILLS_SAMPLE)
+    before = published(registry)
     changed = load(registry, PERSONS, [an_activity(skill_type="S", skill="SM04")])
     assert changed.changes == {"update": 1}
-    assert changed.marks == set()
+    assert changed.marks <= {("practitioner", ANNE)}
+    assert published(registry) == before

@@ -40,13 +40,13 @@ def test_the_next_days_file_touches_only_what_differs(registry: Connection) -> N
     assert skills(registry) == [(ANNE, "S", "SM54"), (BRUNO, "CAPA", "CAPA06"), (BRUNO, "S", "SM54")]
 
 
-def test_the_first_load_marks_all_whose_shown_skills_change_and_nobody_else(registry: Connection) -> None:
+def test_the_first_load_changes_all_whose_shown_skills_change_and_nobody_else(registry: Connection) -> None:
     same = an_activity(skill_type="S", skill="SM54")
     loses = a_practice(BRUNO, skill_type="S", skill="SM04")
     load(registry, "personne_activite", [same, loses])
     before = published(registry)
     first = load(registry, SKILLS, [a_skill()])
-    assert first.marks == {("practitioner", BRUNO)}
+    assert first.marks == {("source", SKILLS)}
     after = published(registry)
     assert {key for key in after if after[key] != before[key]} == {("practitioner", BRUNO)}
 
