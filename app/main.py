@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from app import documentation, health, logs, openapi, problems
@@ -13,6 +14,9 @@ from app.body_limit import limited
 from app.db import open_engine, read_pool
 from app.direct import direct
 from app.head import HeadAsGet
+from app.imports import routes as imports
+from app.imports.change_pages import MOST_EXPORTS
+from app.imports.spool import Spool
 from app.mailboxes import routes as mailboxes
 from app.organizations import routes as organizations
 from app.paging import Cursors
@@ -27,7 +31,7 @@ from app.trust import routes as trust
 LARGEST_BODY = 1_000_000
 
 # The most asked first.
-FEATURES = (mailboxes, practitioners, organizations, publication, trust, access, health, documentation)
+FEATURES = (mailboxes, practitioners, organizations, publication, trust, access, imports, health, documentation)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -62,6 +66,8 @@ def _hold(app: FastAPI, settings: Settings) -> None:
     app.state.cursors = Cursors(settings.key_pepper)
     app.state.feed_cursors = FeedCursors(app.state.cursors)
     app.state.digests = Digests()
+    app.state.spool = Spool(settings.spool_dir, settings.import_upload_limit)
+    app.state.exports = CapacityLimiter(MOST_EXPORTS)
 
 
 @asynccontextmanager

@@ -70,7 +70,9 @@ def _complete(operation: dict[str, Any], rule: Rule) -> None:
             response["description"] = "A part of the request cannot be used (`request.invalid`)"
         elif MEDIA_TYPE in content:
             content.pop("application/json", None)
-        response["headers"] = COMMON_HEADERS | (READ_HEADERS if status == "200" and rule is not Rule.OPEN else {})
+        response["headers"] = COMMON_HEADERS | (
+            READ_HEADERS if status == "200" and "application/json" in content and rule is not Rule.OPEN else {}
+        )
 
 
 def as_yaml(value: Any, indent: str = "") -> Iterator[str]:

@@ -91,9 +91,9 @@ def decode(text: str) -> bytes:
     return token
 
 
-def require_single_values(request: Request) -> None:
+def require_single_values(request: Request, repeatable: frozenset[str] = frozenset()) -> None:
     """Refuse a parameter given twice: which of the two was meant is not for us to guess. Raises InvalidRequest."""
-    names = [name for name, _ in request.query_params.multi_items()]
+    names = [name for name, _ in request.query_params.multi_items() if name not in repeatable]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         faults = [{"pointer": f"/query/{name}", "code": "repeated", "detail": "Given twice."} for name in twice]

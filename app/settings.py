@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     import_second_person: bool = False
     import_plan_days: int = Field(7, ge=1)
     import_undo_days: int = Field(30, ge=1)
+    import_upload_limit: int = Field(2_147_483_648, ge=1)
+    spool_dir: Path = Path("var/spool")
 
     pg_bin: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"

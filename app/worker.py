@@ -1,4 +1,4 @@
-"""The worker: the two loops with a cursor, publish drain and LDAP sync, each in a thread of its own."""
+"""The worker: publish drain, LDAP sync, and the imports that REST asked for, each a loop in a thread of its own."""
 
 import threading
 import time
@@ -8,6 +8,7 @@ import psycopg
 import structlog
 
 from app.db import is_passing
+from app.imports import queue
 from app.ldap import sync
 from app.publication import drain
 from app.settings import Settings
@@ -20,9 +21,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
-    """Run both loops until `stop` is set. A programming error in a loop ends the worker; a lost server does not."""
+    """Run the loops until `stop` is set. A programming error in a loop ends the worker; a lost server does not."""
     failures: list[BaseException] = []
-    loops: dict[str, Callable[[Settings, threading.Event], None]] = {"drain": drain.run}
+    loops: dict[str, Callable[[Settings, threading.Event], None]] = {"drain": drain.run, "imports": queue.run}
     if settings.ldap_enabled:
         loops["ldap"] = sync.run
     threads = [

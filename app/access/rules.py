@@ -24,6 +24,7 @@ class Rule(Enum):
     LOOK_UP = "anybody, or a key that reads where anonymous access is switched off"
     ANY_KEY = "any key"
     READ = "a key that reads"
+    ADMIN = "an admin's key"
 
 
 RULES: Mapping[str, Rule] = {
@@ -49,6 +50,14 @@ RULES: Mapping[str, Rule] = {
     "/v1/trust/operators": Rule.LOOK_UP,
     "/v1/changes": Rule.READ,
     "/v1/me": Rule.ANY_KEY,
+    "/v1/imports": Rule.ADMIN,
+    "/v1/imports/template.csv": Rule.ADMIN,
+    "/v1/imports/template.xlsx": Rule.ADMIN,
+    "/v1/imports/{run}": Rule.ADMIN,
+    "/v1/imports/{run}/changes": Rule.ADMIN,
+    "/v1/imports/{run}/rejects": Rule.ADMIN,
+    "/v1/imports/{run}/apply": Rule.ADMIN,
+    "/v1/imports/{run}/undo": Rule.ADMIN,
 }
 
 
@@ -85,5 +94,7 @@ async def _admit(request: Request, rule: Rule) -> None:
         return
     if caller.id is None:
         raise CredentialsMissing("Send `Authorization: Bearer KEY`.")
+    if rule is Rule.ADMIN and not caller.may("admin"):
+        raise ScopeMissing("It takes a key with scope admin.")
     if rule is not Rule.ANY_KEY and not caller.may("read"):
         raise ScopeMissing("It takes a key with scope read, publish or admin.")

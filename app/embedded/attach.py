@@ -69,6 +69,7 @@ def _overrides(run: Run) -> dict[str, str]:
         "ldap_uri": run.ldapi,
         "ldap_suffix": run.ldap_suffix,
         "key_pepper": key_pepper(Path(run.data_dir)),
+        "spool_dir": str(Path(run.data_dir) / "spool"),
     }
 
 

@@ -58,7 +58,7 @@ def test_a_route_without_a_rule_stops_the_app() -> None:
 def test_an_anonymous_caller_reaches_only_what_is_open(
     client: TestClient, closed: TestClient, method: str, path: str, rule: Rule
 ) -> None:
-    assert (call(client, method, path) == 401) == (rule in {Rule.READ, Rule.ANY_KEY})
+    assert (call(client, method, path) == 401) == (rule in {Rule.READ, Rule.ANY_KEY, Rule.ADMIN})
     assert (call(closed, method, path) == 401) == (rule is not Rule.OPEN)
 
 
@@ -69,6 +69,14 @@ def test_a_key_that_may_not_read_is_told_so(
     status = call(closed, method, path, key_for("audit"))
     assert (status == 403) == (rule is not Rule.ANY_KEY)
     assert status != 401
+
+
+@pytest.mark.parametrize(("method", "path", "rule"), [line for line in EVERY_ROUTE if line[2] is Rule.ADMIN])
+def test_a_key_that_reads_is_no_admins(
+    client: TestClient, key_for: Callable[..., dict[str, str]], method: str, path: str, rule: Rule
+) -> None:
+    assert call(client, method, path, key_for("read", "publish")) == 403
+    assert rule is Rule.ADMIN
 
 
 @pytest.mark.parametrize("scope", ["read", "publish", "admin"])
