@@ -86,6 +86,7 @@ def apply_plan(connection: Connection, settings: Settings, run: str, asker: Aske
         if plan.mode == "same":
             report.edition_after = report.edition_before
         else:
+            report.edition_after = None
             _write(cursor, source, plan, space, run, is_first=not basis.loaded)
             cursor.execute(
                 APPLIED,

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.imports.header import Header
+from app.imports.known import as_number, digest
 from app.imports.layouts import MAX_VALUE, FinessLayout, TableLayout
 from app.imports.lines import MAX_LINE
 from app.imports.reading import Layout, Reading
@@ -20,12 +21,23 @@ from app.imports.refusal import FileRefused
 from app.imports.sources.description import Column, Source
 from tests.imports import files
 
-SOURCE = Source("letters", 1, (Column("a", ("a",)), Column("b", ("b",)), Column("c", ("c",))), "", "", "", "letter", "")
+SOURCE = Source(
+    name="letters",
+    rank=1,
+    columns=(Column("a", ("a",)), Column("b", ("b",)), Column("c", ("c",))),
+    entities=(),
+    reject="",
+    state="",
+    targets=(),
+    counted="letter",
+)
 TABLE = TableLayout(Header(SOURCE, ("A", "B", "C"), ("a", "b", "c")))
 
 
 class Parsed:
-    """What one pass gave: rows as COPY text, rejects as (line, column, code)."""
+    """What one pass gave: rows as COPY text, without the digests that stand after the numbers of lines; rejects as
+    (line, column, code).
+    """
 
     def __init__(self, content: bytes, layout: Layout = TABLE, chunk: Callable[[], int] = lambda: 1 << 18) -> None:
         source = io.BytesIO(content)
@@ -36,7 +48,15 @@ class Parsed:
             self.read, self.blank, self.rejected = reading.read, reading.blank, reading.rejected
             self.warnings = dict(reading.warnings)
         self.rows = text.decode().removesuffix("\n").split("\n") if text else []
+        if layout.keeps_lines:
+            self.rows = [self._without_digest(row, content.split(b"\n")) for row in self.rows]
         self.rejects = [(int(line), column or None, code) for line, column, code, *_ in self.full]
+
+    @staticmethod
+    def _without_digest(row: str, lines: list[bytes]) -> str:
+        number, found, cells = row.split("|", 2)
+        assert int(found) == as_number(digest(lines[int(number) - 1].removesuffix(b"\r")))
+        return f"{number}|{cells}"
 
 
 def table(*lines: bytes) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from app.console import Refused
 from app.db import connect
 from app.embedded import Postgres
 from app.imports import runs
@@ -123,10 +124,10 @@ def test_a_zip_of_three_gives_three_runs_in_the_right_order(settings: Settings, 
 
 
 def test_a_member_that_no_source_reads_is_left_out_and_said(settings: Settings, tmp_path: Path) -> None:
-    members = {path.name: path.read_bytes() for path in (files.SKILLS, files.PERSONS, files.DIPLOMAS)}
+    members = {path.name: path.read_bytes() for path in (files.SKILLS, files.PERSONS)} | {"LISEZMOI.txt": b"Read me"}
     reports = run(settings, tmp_path, zipped(tmp_path, "PS_LibreAcces.zip", members))
     assert [report.state for report in reports] == ["applied", "applied"]
-    assert all("Dipl_AutExerc" in report.left_out[0] for report in reports)
+    assert all("LISEZMOI.txt (file.unknown)" in report.left_out[0] for report in reports)
 
 
 def test_a_dry_run_says_what_would_change_and_changes_nothing(settings: Settings, tmp_path: Path) -> None:
@@ -329,9 +330,10 @@ def test_runs_are_found_again_with_their_first_rejects(settings: Settings, datab
     report = run_one(settings, written(tmp_path, "x.txt", files.MAILBOXES.read_bytes() + b"short\n"))
     connection: psycopg.Connection[Any] = database.connect()
     found = runs.find(connection, report.run)
-    assert found is not None
-    assert found["lines"] == report.as_json()["lines"]
-    assert found["edition"] == {"before": report.edition_before, "after": report.edition_after}
-    assert [reject["line"] for reject in found["rejected_lines"]] == [8]
-    assert runs.find(connection, "nothing") is None
-    assert [each["run"] for each in runs.latest(connection, 10)] == [report.run]
+    assert found.as_json()["lines"] == report.as_json()["lines"]
+    assert found.as_json()["edition"] == {"before": report.edition_before, "after": report.edition_after}
+    assert [reject["line"] for reject in runs.first_rejects(connection, report.run)] == [8]
+    with pytest.raises(Refused) as refused:
+        runs.find(connection, "nothing")
+    assert refused.value.code == "import.unknown_run"
+    assert [each.run for each in runs.latest(connection, 10)] == [report.run]

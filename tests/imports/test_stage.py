@@ -1,40 +1,48 @@
 """Staging: raw COPY of any text, and back pressure, so that the importer stays small however large the file."""
 
+import itertools
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.imports.header import Header
 from app.imports.layouts import TableLayout
 from app.imports.reading import Reading
-from app.imports.sources.description import Column, Source
-from app.imports.stage import settle_rejects, stage
+from app.imports.refusal import FileRefused
+from app.imports.sources.description import Column, Entity, Source
+from app.imports.stage import AHEAD, ahead, settle_rejects, stage
+from app.imports.workspace import Workspace
 
 SOURCE = Source(
-    "letters",
-    1,
-    (Column("a", ("a",)), Column("b", ("b",)), Column("d", ("d",))),
+    name="letters",
+    rank=1,
+    columns=(Column("a", ("a",)), Column("b", ("b",)), Column("d", ("d",))),
+    entities=(Entity("letter", "lower(a)"),),
     reject="""
       INSERT INTO import_stage_reject (line, "column", code, detail)
       SELECT line, 'b', 'b.no', 'no' FROM stage WHERE b = 'no'
     """,
-    plan="",
-    apply="",
-    counted_kind="letter",
-    asserted="",
+    state="",
+    targets=(),
+    counted="letter",
 )
 TABLE = TableLayout(Header(SOURCE, ("B", "Extra", "A"), ("b", "#2", "a")))
+NUMBERS = itertools.count(1)
 CLIENT = """
 import resource, sys, psycopg
 from app.imports.stage import stage
+from app.imports.workspace import Workspace
 from tests.imports.test_stage import TABLE, many
 with psycopg.connect(sys.argv[1]) as connection, connection.cursor() as cursor:
+    Workspace(1).create(cursor, TABLE)
     stage(cursor, TABLE, many(1))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     stage(cursor, TABLE, many(120))
@@ -44,7 +52,7 @@ with psycopg.connect(sys.argv[1]) as connection, connection.cursor() as cursor:
 
 def many(megabytes: int) -> Iterator[bytes]:
     """COPY text of about so many MiB."""
-    block = b"".join(b"%d|%s|%d|%s\n" % (line, b"b" * 100, line, b"a" * 100) for line in range(4_800))
+    block = b"".join(b"%d|%d|%s|%d|%s\n" % (line, line, b"b" * 100, line, b"a" * 100) for line in range(4_800))
     return iter([block] * megabytes)
 
 
@@ -52,6 +60,7 @@ def staged(database: Any, content: bytes) -> tuple[list[tuple[Any, ...]], list[t
     chunks = iter([content, b""])
     reading = Reading()
     with database.connect().cursor() as cursor:
+        Workspace(next(NUMBERS)).create(cursor, TABLE)
         stage(cursor, TABLE, TABLE.copy_text(lambda _: next(chunks), reading))
         rejected = settle_rejects(cursor, TABLE, reading)
         reading.close()
@@ -99,3 +108,27 @@ def test_the_client_stays_small_while_it_sends_much(database: Any) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 16 * 1024, f"{done.stdout} KiB more for 120 MiB"
+
+
+def test_blocks_made_ahead_come_in_their_order() -> None:
+    assert list(ahead(str(number).encode() for number in range(100))) == [str(number).encode() for number in range(100)]
+
+
+def test_what_the_maker_of_blocks_raises_is_raised_where_they_are_taken() -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"one"
+        raise FileRefused("archive.damaged", "cut")
+
+    taken = ahead(broken())
+    assert next(taken) == b"one"
+    with pytest.raises(FileRefused, match="cut"):
+        next(taken)
+
+
+def test_whoever_stops_taking_blocks_stops_their_maker() -> None:
+    made = itertools.count()
+    taken = ahead(b"%d" % number for number in made)
+    next(taken)
+    taken.close()  # type: ignore[attr-defined]  # it is a generator
+    assert next(made) <= AHEAD + 3
+    assert "reader" not in {thread.name for thread in threading.enumerate()}

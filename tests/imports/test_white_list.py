@@ -157,8 +157,12 @@ def test_only_what_documents_show_is_marked(settings: Settings, database: Any, t
     # The plan of the second list, applied without publishing, shows its marks.
     (report,) = import_files(settings, [path], Options(tmp_path, frozenset({"shrink"}), wait=False))
     assert report.diff == {"create": 1, "update": 2, "close": 1, "same": 0}
-    assert (report.edition_after, report.pending) == (None, 3)
-    assert marks(connection) == [("domain", f"{name}.mssante.fr") for name in ("comes", "gains", "goes")]
+    assert (report.edition_after, report.pending) == (None, 4)
+    # A certificate that comes marks its operator besides: mailboxes may name it from now on.
+    assert marks(connection) == [
+        *(("domain", f"{name}.mssante.fr") for name in ("comes", "gains", "goes")),
+        ("operator", "318751275100020"),
+    ]
 
 
 def test_the_first_list_hides_mailboxes_of_other_domains_and_names_operators(

@@ -18,9 +18,9 @@ from app.imports import runs
 from app.imports.execute import apply_plan
 from app.imports.guards import NAMES
 from app.imports.header import read_header
-from app.imports.layouts import QUOTE, FinessLayout, TableLayout
+from app.imports.layouts import FinessLayout, TableLayout
 from app.imports.pipeline import Input, Options, plan_input
-from app.imports.reading import Layout, Reading
+from app.imports.reading import QUOTE, Layout, Reading
 from app.imports.receive import Text
 from app.imports.report import Report
 from app.imports.sources import finess, mssante, personne_activite, savoir_faire
