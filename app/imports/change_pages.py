@@ -20,7 +20,7 @@ from app.console import Refused
 from app.db import connect
 from app.imports import changes, runs
 from app.imports.problems import PlanLost, problem_of
-from app.paging import COUNTED, ListQuery, next_link, page_body
+from app.paging import COUNTED, ListQuery, next_link
 from app.publication.listing import opened
 from app.settings import Settings
 
@@ -37,16 +37,16 @@ async def page(request: Request, run: str, query: ListQuery) -> Response:
     """A page of changes. Raises RunUnknown, PlanLost, CursorInvalid, InvalidRequest."""
     position = opened(request, query)
     after = str(position[0]) if position else None
-    found, edition, counted = await run_sync(_page, request.app.state.settings, run, after, query.limit)
+    found, edition, total = await run_sync(_page, request.app.state.settings, run, after, query.limit)
     binding = request.url.path + "?" + query.filters()
     following = request.app.state.cursors.seal(binding, [found["next"]]) if found["next"] else None
-    items = (json.dumps(item, ensure_ascii=False, separators=(",", ":")) for item in found["items"])
-    body = page_body(items, following, counted, edition)
+    shown = {"items": found["items"], "next": following, "total": total, "edition": edition}
+    body = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
     return tagged(request, body, body_tag(body), edition, next_link(request, following))
 
 
-def _page(settings: Settings, run: str, after: str | None, limit: int) -> tuple[dict[str, Any], int, int]:
-    """(page, edition, changes). Rows that a first load creates are not counted: more than can be told."""
+def _page(settings: Settings, run: str, after: str | None, limit: int) -> tuple[dict[str, Any], int, dict[str, Any]]:
+    """(page, edition, total). Rows of tables in which all is new are not counted: they may be millions."""
     with connect(settings) as connection:
         try:
             report = runs.find(connection, run)
@@ -57,7 +57,8 @@ def _page(settings: Settings, run: str, after: str | None, limit: int) -> tuple[
             raise PlanLost("The rows of this plan are not kept any more. Plan the file again.") from gone
         row = connection.execute(COUNT, [COUNTED + 1, run]).fetchone()
     edition, counted, is_bulk = row or (0, 0, False)
-    return found, edition, COUNTED + 1 if is_bulk else counted
+    least = min(max(counted, len(found["items"])), COUNTED)
+    return found, edition, {"value": least, "exact": not is_bulk and counted <= COUNTED}
 
 
 async def exported(settings: Settings, run: str, exports: CapacityLimiter) -> AsyncIterator[str]:

@@ -73,14 +73,14 @@ class Spool:
         try:
             sha256 = await self._write(part / name, stream)
             await run_sync(_keep, part, self.folder / run)
+        except TimeoutError as stalled:
+            raise UnreadableRequest(f"No byte of the body came for {STALL_SECONDS} s.") from stalled
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
             raise StorageFull("The disk filled up while the file came in. Nothing of it is kept.") from error
         except ClientDisconnect as gone:
             raise UnreadableRequest("The body ended before its end.") from gone
-        except TimeoutError as stalled:
-            raise UnreadableRequest(f"No byte of the body came for {STALL_SECONDS} s.") from stalled
         finally:
             self._expected.remove(declared or 0)
             with anyio.CancelScope(shield=True):
