@@ -51,7 +51,7 @@ def layout_of(source_name: str, content: bytes) -> Layout:
     """How this file of that source is laid out."""
     if source_name == "finess":
         return FinessLayout(None)
-    return TableLayout(read_header(content.decode("utf-8-sig").splitlines()[0], [SOURCES[source_name]]))
+    return TableLayout(read_header(content.splitlines()[0].decode("utf-8-sig"), [SOURCES[source_name]]))
 
 
 def rows_of(source_name: str, content: bytes) -> list[Row]:

@@ -81,7 +81,9 @@ def test_the_following_day_marks_only_what_differs_and_publishes_all_of_it(
     marks = 0
     for name in NAMES:
         assert load_file(registry, name, days[0][name]).changes == {}
-        marks += len(load_file(registry, name, days[1][name]).marks)
+        loaded = load_file(registry, name, days[1][name])
+        assert loaded.mode == "delta"
+        marks += len(loaded.marks)
     second = published(registry)
     changed = {key for key in {*first, *second} if first.get(key) != second.get(key)}
     assert changed
@@ -176,7 +178,7 @@ ROWS = {
 DAY = st.fixed_dictionaries({name: st.lists(row, max_size=5) for name, row in ROWS.items()})
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(DAY, DAY, st.permutations(NAMES), st.permutations(NAMES))
 def test_any_history_ends_where_its_last_day_begins(
     registry: Connection,
