@@ -2,6 +2,7 @@
 
 import gzip
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 from app.imports.pipeline import Options, import_files
@@ -55,3 +56,16 @@ def zipped(folder: Path, name: str, members: dict[str, bytes], method: int = zip
         for member, content in members.items():
             archive.writestr(member, content)
     return path
+
+
+def edited(mailboxes: Path, folder: Path, name: str = "edited.txt") -> Path:
+    """The file of mailboxes without one, with a new one, and with another service for a third."""
+    head, *lines = mailboxes.read_text("utf-8").splitlines()
+    place = head.split("|").index("Service de rattachement")
+    copies = Counter(line.split("|")[1].lower() for line in lines)
+    lone = [line for line in lines if copies[line.split("|")[1].lower()] == 1]
+    cells = lone[1].split("|")
+    moved = "|".join([*cells[:place], f"{cells[place]} B", *cells[place + 1 :]])
+    fresh = "|".join([*cells[:1], f"new.{cells[1]}", *cells[2:]])
+    left = [line for line in lines if line not in lone[:2]]
+    return written(folder, name, "\n".join([head, moved, fresh, *left, ""]).encode())
