@@ -23,7 +23,9 @@ DRAIN_LOCK = 6
 SMALLEST, LARGEST = 10, 5_000
 # While a directory fills, plans made for small tables go stale faster than autovacuum looks (once a minute): after so
 # many marks, and then at every doubling, the drain renews the statistics itself, which also renews every cached plan.
+# A directory that is filled doubles no more: there each renewal would cost seconds and change nothing.
 ANALYZE_AFTER = 1_000
+PUBLISHED = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'publication'::regclass"
 ANALYZE = "ANALYZE publication, alias, change, mailbox_search, organization_search, practitioner_search, withdrawn"
 # Without a notification the worker looks by itself this often: a notification can be lost with its connection.
 LOOK_SECONDS = 1.0
@@ -39,6 +41,10 @@ class Drain:
     portion: int = 50
     published: int = 0
     analyze_at: int = ANALYZE_AFTER
+
+    def __post_init__(self) -> None:
+        row = self.connection.execute(PUBLISHED).fetchone()
+        self.analyze_at = max(ANALYZE_AFTER, row[0] if row else 0)
 
     def step(self) -> tuple[int, int]:
         """Publish one portion in one transaction. Returns (marks taken, edition); 0 marks means nothing is left."""
