@@ -33,6 +33,9 @@ def write(cursor: Cursor, source: Source, run: int, bulk: Collection[str]) -> No
     for target in journaled:
         _require_unchanged(cursor, target, run)
     fresh = [target for target in targets if target.table in bulk]
+    for target in fresh:
+        if not target.is_missing:
+            _require_absent(cursor, target)
     large = [target.table for target in fresh if _is_large(cursor, target)]
     with without_indexes(cursor, large):
         for table in large:
@@ -100,6 +103,38 @@ def _require_unchanged(cursor: Cursor, target: Target, run: int) -> None:
         )
 
 
+def _require_absent(cursor: Cursor, target: Target) -> None:
+    statement = sql.SQL(
+        "SELECT {kind} || ' ' || n.{entity} FROM {table} t JOIN {new} n ON {matching} ORDER BY 1 LIMIT {limit}"
+    ).format(
+        kind=sql.Literal(target.entity.kind),
+        entity=sql.Identifier(target.entity.column),
+        table=sql.Identifier(target.table),
+        new=sql.Identifier(target.new),
+        matching=_same_key(target),
+        limit=sql.Literal(SHOWN),
+    )
+    if came := [name for (name,) in cursor.execute(statement).fetchall()]:
+        raise Refused(
+            f"rows of {target.table} that this plan would create came since: {', '.join(came)}. Make the plan again.",
+            "import.outdated",
+        )
+
+
+def _same_key(target: Target) -> sql.Composed:
+    """That the registry row `t` has the key of the new row `n`."""
+    parts: list[sql.Composable] = []
+    for column in target.key:
+        name = sql.Identifier(column)
+        if column in target.constants:
+            parts.append(sql.SQL("t.{} = {}").format(name, sql.Literal(target.constants[column])))
+        elif column in target.nullable:
+            parts.append(sql.SQL("coalesce(t.{0}, '') = coalesce(n.{0}, '')").format(name))
+        else:
+            parts.append(sql.SQL("t.{0} = n.{0}").format(name))
+    return sql.SQL(" AND ").join(parts)
+
+
 def _is_large(cursor: Cursor, target: Target) -> bool:
     rows = count(cursor, sql.SQL(ROWS).format(sql.Identifier(target.new)))
     if rows < MANY:
@@ -126,13 +161,20 @@ def _names(columns: Collection[str]) -> sql.Composed:
 def _insert_all(cursor: Cursor, target: Target, run: int) -> None:
     values = [sql.Identifier("n", column) for column in target.columns]
     constants = [sql.Literal(value) for value in target.constants.values()]
+    # What was missing when the plan was made, another run may have made since.
+    lacking = (
+        sql.SQL(" WHERE NOT EXISTS (SELECT FROM {} t WHERE {})").format(sql.Identifier(target.table), _same_key(target))
+        if target.is_missing
+        else sql.SQL("")
+    )
     cursor.execute(
-        sql.SQL("INSERT INTO {} ({}, created_run, changed_run) SELECT {}, {run}, {run} FROM {} n").format(
+        sql.SQL("INSERT INTO {} ({}, created_run, changed_run) SELECT {}, {run}, {run} FROM {} n{lacking}").format(
             sql.Identifier(target.table),
             _names(columns_of(target)),
             sql.SQL(", ").join([*values, *constants]),
             sql.Identifier(target.new),
             run=sql.Literal(run),
+            lacking=lacking,
         )
     )
 

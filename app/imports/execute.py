@@ -11,7 +11,7 @@ from app.console import Refused
 from app.imports import kept, runs
 from app.imports.apply import mark, mark_rule, write
 from app.imports.basis import basis_of, keeps_lines
-from app.imports.guards import accept
+from app.imports.guards import GUARDS, accept
 from app.imports.report import Report
 from app.imports.sources.catalogue import SOURCES, source_named
 from app.imports.sources.description import Source
@@ -73,7 +73,9 @@ def apply_plan(connection: Connection, settings: Settings, run: str, asker: Aske
         space = Workspace(plan.number)
         _require_applicable(cursor, space, plan)
         now = datetime.now(UTC)
-        report.guards = accept(report.guards, asker.accepted, asker.by, now.isoformat())
+        # Why it was not applied at an earlier try is no guard of the plan.
+        own = [guard for guard in report.guards if guard.name in GUARDS]
+        report.guards = accept(own, asker.accepted, asker.by, now.isoformat())
         require_accepted(settings, report, asker)
         source = source_named(plan.source)
         basis = basis_of(cursor, source)

@@ -53,6 +53,7 @@ class Workspace:
             "CREATE UNLOGGED TABLE import_stage_reject"
             ' (line integer, "column" text, code text, detail text, content text)'
         )
+        cursor.execute("CREATE UNLOGGED TABLE survivor AS SELECT true AS is_whole")
         cursor.execute("INSERT INTO stage_missing SELECT unnest(%s::text[])", [sorted(missing_fields(layout))])
 
     def enter(self, cursor: Cursor) -> None:
@@ -67,10 +68,13 @@ class Workspace:
         cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(self.schema))
 
     def is_whole(self, cursor: Cursor, staged: int) -> bool:
-        """Whether the schema still holds what was staged: a crash of PostgreSQL empties it."""
-        row = cursor.execute("SELECT to_regclass(%s)", [f"{PREFIX}{self.number}.stage"]).fetchone()
+        """Whether the schema still holds what was staged: a crash of PostgreSQL empties it, `survivor` too, which tells
+        where nothing was staged.
+        """
+        row = cursor.execute("SELECT to_regclass(%s)", [f"{PREFIX}{self.number}.survivor"]).fetchone()
         return (
             bool(row and row[0])
+            and count(cursor, sql.SQL("SELECT count(*) FROM {}.survivor").format(self.schema)) == 1
             and count(cursor, sql.SQL("SELECT count(*) FROM {}.stage").format(self.schema)) == staged
         )
 
