@@ -244,6 +244,10 @@ def _durable() -> Mapping[str, str]:
         "shared_buffers": f"{min(memory // 4, 4 * GIB) >> 20}MB",
         "effective_cache_size": f"{memory // 2 >> 20}MB",
         "max_wal_size": "8GB",
+        "checkpoint_timeout": "15min",
+        # Nothing is replicated from here: a first load, whose tables are new, need not be written twice.
+        "wal_level": "minimal",
+        "max_wal_senders": "0",
         "random_page_cost": "1.1",
     }
 

@@ -15,6 +15,7 @@ from app.imports.execute import apply_plan, undo_run
 from app.imports.pipeline import Options, import_files, importer, publish_runs
 from app.imports.rejects import file_of
 from app.imports.report import Report, readable, worst
+from app.imports.template import write_template
 from app.settings import Settings
 
 DEFAULT_DATA_DIR = Path("var")
@@ -63,6 +64,9 @@ def run(
     settings = settings_for(data_dir)
     options = _options(settings, rejects, data_dir, accept_guard, key_file, dry_run=dry_run, wait=not no_wait)
     _show(import_files(settings, files, options), as_json=as_json)
+
+
+app.command(name="template", epilog="Example: annuaire import template --xlsx --out changes.xlsx")(write_template)
 
 
 @app.command(epilog="Example: annuaire import plan PS_LibreAcces_202609230201.zip --data-dir var")
