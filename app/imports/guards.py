@@ -6,7 +6,7 @@ judged apart for each domain and each operator: 0.09 % of a directory is an ordi
 accident when it is all one operator's.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -169,17 +169,24 @@ def judge_losses(cursor: Cursor, run: int, limits: Mapping[str, Limit]) -> list[
         if name not in limits:
             continue
         rows = cursor.execute(LOSSES[group].encode(), {"run": run}).fetchall()
-        all_held, all_lost = sum(held for _, held, _ in rows), sum(lost for _, _, lost in rows)
-        suspicious = []
-        for key, held, lost in rows:
-            elsewhere = (all_lost - lost) / (all_held - held) if all_held > held else 0
-            expected = held * max(elsewhere, ORDINARY_LOSS)
-            if lost > expected + limits[name].threshold * expected**0.5 + FEW_LOSSES:
-                suspicious.append(f"{key} would lose {lost} of {held}")
-        if suspicious:
+        if suspicious := uneven_losses(rows, limits[name].threshold):
             detail = f"losses of mailboxes that are not spread: {'; '.join(suspicious[:10])}"
             found += filter(None, [spoke(limits, name, detail)])
     return found
+
+
+def uneven_losses(rows: Sequence[tuple[str, int, int]], deviations: float) -> list[str]:
+    """Who of (name, mailboxes held, mailboxes lost) would lose more than the losses of all others let expect, by so
+    many standard deviations.
+    """
+    all_held, all_lost = sum(held for _, held, _ in rows), sum(lost for _, _, lost in rows)
+    suspicious = []
+    for name, held, lost in rows:
+        elsewhere = (all_lost - lost) / (all_held - held) if all_held > held else 0
+        expected = held * max(elsewhere, ORDINARY_LOSS)
+        if lost > expected + deviations * expected**0.5 + FEW_LOSSES:
+            suspicious.append(f"{name} would lose {lost} of {held}")
+    return suspicious
 
 
 # A value set without any code system tells nothing: every code of it is unknown.

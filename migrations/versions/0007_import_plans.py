@@ -39,7 +39,7 @@ GUARDS = (
     ("*", "same_file", "warn", 0),
     ("*", "shrink", "refuse", 0.05),
     ("*", "unknown_codes", "refuse", 1000),
-    ("liste_blanche", "changes", "refuse", 0.2),
+    ("liste_blanche", "changes", "refuse", 0.3),
     ("mssante", "domain_losses", "refuse", 6),
     ("mssante", "operator_losses", "refuse", 6),
 )

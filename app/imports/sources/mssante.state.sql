@@ -86,5 +86,7 @@ SELECT code, entities FROM (
   LEFT JOIN practitioner p ON p.national_id = n.practitioner
   WHERE n.practitioner IS NOT NULL AND coalesce(p.register_state, 'unknown') = 'unknown'
   UNION ALL
-  SELECT unnest(warnings), count(*) FROM new_mailbox GROUP BY 1) warned
+  SELECT unnest(warnings), count(*) FROM new_mailbox GROUP BY 1
+  UNION ALL
+  SELECT unnest(warnings), count(*) FROM new_practitioner GROUP BY 1) warned
 WHERE entities > 0;

@@ -13,5 +13,7 @@ SELECT code, entities FROM (
   SELECT 'line.repeated' AS code, (SELECT count(*) FROM stage_practitioner) - (SELECT count(*) FROM new_skill) AS entities
   UNION ALL
   SELECT 'practitioner.unknown', count(DISTINCT n.practitioner) FROM new_skill n
-  LEFT JOIN practitioner p ON p.national_id = n.practitioner WHERE coalesce(p.register_state, 'unknown') = 'unknown') warned
+  LEFT JOIN practitioner p ON p.national_id = n.practitioner WHERE coalesce(p.register_state, 'unknown') = 'unknown'
+  UNION ALL
+  SELECT unnest(warnings), count(*) FROM new_practitioner GROUP BY 1) warned
 WHERE entities > 0;
