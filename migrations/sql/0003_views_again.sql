@@ -1,4 +1,4 @@
--- The views as 0003 made them.
+-- The views as 0003 made them, for those who go back.
 
 CREATE OR REPLACE VIEW organization_summary AS
 SELECT o.key AS organization,
@@ -142,7 +142,3 @@ CROSS JOIN LATERAL (SELECT ARRAY(
     AND ((s.profession = i.profession AND s.category = i.category)
       OR (SELECT true FROM practitioner_role x
           WHERE x.practitioner = s.practitioner AND x.profession = s.profession AND x.category = s.category LIMIT 1))) AS specialties) q;
-
-DROP FUNCTION published_text(text, timestamptz, bigint);
-DROP FUNCTION plain_key(text);
-DROP FUNCTION uncoded(text);
