@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 import typer
 
-from app.console import Refused, refuse, say
+from app.console import Refused, emit
 from app.imports.delta_form import LABELS
 
 FILE_NAME = "annuaire-delta"
@@ -59,10 +59,12 @@ def xlsx_template(rows: tuple[tuple[str, ...], ...] = ()) -> bytes:
 
 
 def write_template(
-    xlsx: Annotated[bool, typer.Option("--xlsx", help="A workbook instead of CSV.")] = False,  # noqa: FBT002 - an option of a command
     out: Annotated[
         Path | None, typer.Option(help=f"Where to write it [{FILE_NAME}.csv or .xlsx]; - is stdout.")
     ] = None,
+    *,
+    xlsx: Annotated[bool, typer.Option("--xlsx", help="A workbook instead of CSV.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON value on stdout.")] = False,
 ) -> None:
     """Write the empty form of an admin's file, which creates, changes and closes mailboxes and structures."""
     content = xlsx_template() if xlsx else csv_template()
@@ -73,9 +75,14 @@ def write_template(
     try:
         path.write_bytes(content)
     except OSError as failure:
-        refusal = Refused(f"cannot write {path}: {failure.strerror}; give another place with --out.", "template.out")
-        raise typer.Exit(refuse(refusal, as_json=False)) from failure
-    say(f"annuaire: {path} is written; every line needs operation and kind")
+        raise Refused(
+            f"cannot write {path}: {failure.strerror}; give another place with --out.", "template.out"
+        ) from failure
+    emit(
+        {"path": str(path), "bytes": len(content)},
+        as_json=as_json,
+        text=f"{path} is written; every line needs operation and kind",
+    )
 
 
 def _sheet(rows: tuple[tuple[str, ...], ...]) -> str:
