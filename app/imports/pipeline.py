@@ -355,10 +355,13 @@ def _counting(opened: Inflated, advance: Advance) -> Callable[[int], bytes]:
 
 
 def publish_runs(connection: Connection, settings: Settings, reports: Sequence[Report], options: Options) -> None:
-    """Publish what these runs changed, or say how much waits; then make ready for the next files."""
-    if not reports:
-        return
+    """Publish what these runs changed, or say how much waits; then make ready for the next files.
+
+    What a killed command left is published too: the same file again changes nothing, but ends its work.
+    """
     waiting, _ = backlog(connection)
+    if options.dry_run or not (reports or waiting):
+        return
     if not options.wait:
         for report in reports:
             report.pending = waiting

@@ -3,14 +3,14 @@
     lock ─► tables `…_next` without indexes ─► portions of documents ─► indexes ─► swap, edition, marks
                                                └─ each by one of WORKERS connections      └─ one transaction
 
-The views that make the documents for publish() make them here, under the same lock. Only a part that many documents
-share, the summary of a structure, is made first and read from a table by the same views. Nobody sees any document
-before the swap: a crash anywhere leaves the empty publication and all marks, and the next try begins anew. Numbers come
-from a sequence of its own, dense because a build that loses one is thrown away whole (ADR 0012).
+The views that make the documents for publish() make them here, under the same lock. Nobody sees any document before the
+swap: a crash anywhere leaves the empty publication and all marks, and the next try begins anew. Numbers come from a
+sequence of its own, dense because a build that loses one is thrown away whole (ADR 0012).
 """
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -49,14 +49,29 @@ FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
 LEFT JOIN pg_constraint c ON c.conindid = x.indexrelid AND c.contype = 'p'
 WHERE x.indrelid = %s::regclass ORDER BY 1
 """
+# What publish() forgets: public again, or hidden now.
 FORGET = """
-DELETE FROM withdrawn w USING publication_next p WHERE p.kind = 'mailbox' AND p.key = w.address
+DELETE FROM withdrawn w WHERE EXISTS (SELECT FROM publication_next p WHERE p.kind = 'mailbox' AND p.key = w.address)
+  OR EXISTS (SELECT FROM mailbox m WHERE m.address = w.address AND (m.unlisted OR m.state = 'suspended'))
 """
+GRANTED = """
+SELECT a.privilege_type, CASE WHEN a.grantee <> 0 THEN a.grantee::regrole::text END, a.is_grantable
+FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a WHERE c.oid = %s::regclass AND a.grantee <> c.relowner
+"""
+# An index is sorted in memory; both cores are busy already; one portion of documents fits in memory.
+WORKER = """
+SET maintenance_work_mem = '512MB'; SET max_parallel_maintenance_workers = 0;
+SET max_parallel_workers_per_gather = 0; SET work_mem = '64MB'
+"""
+# Readers never queue behind the swap for longer than this, nor run into a deadlock with it (which is found after 1 s).
+SWAP_PATIENCE, SWAP_PAUSE, SWAP_TRIES = "500ms", 0.25, 120
 # Above every key, which are ASCII or UTF-8 text.
 END = "\U0010ffff"
 Connection = psycopg.Connection[Any]
 Progress = Callable[[int], None]
 Task = Callable[[Connection], int]
+# Table, name, statement that makes it on the table that is being built, and its primary key if it is one's.
+Index = tuple[str, str, str, str | None]
 
 
 def is_wanted(connection: Connection) -> bool:
@@ -79,11 +94,11 @@ def publish_all(settings: Settings, connection: Connection, *, progress: Progres
         _make_tables(connection)
         row = connection.execute("SELECT now()").fetchone()
         at: datetime = row[0] if row else datetime.now().astimezone()
-        _share_summaries(settings, connection)
         portions = [_portion(kind, first, last, at) for kind in SOURCES for first, last in _ranges(connection, kind)]
         _work(settings, portions, _telling(progress, len(portions) * PORTION))
         indexes = [index for table in TABLES for index in _indexes(connection, table)]
-        _work(settings, [_creation(statement) for _, _, statement, _ in indexes], lambda _: None)
+        finish = [statement for _, _, statement, _ in indexes] + [f"ANALYZE {table}_next" for table in TABLES]
+        _work(settings, [_statement(statement) for statement in finish], lambda _: None)
         return _swap(connection, indexes)
 
 
@@ -120,34 +135,13 @@ def _make_tables(connection: Connection) -> None:
                     " INCLUDING STORAGE INCLUDING COMMENTS)"
                 ).format(**names)
             )
+            for privilege, role, is_grantable in connection.execute(GRANTED, [table]).fetchall():
+                form = "GRANT {privilege} ON {next} TO {role}" + (" WITH GRANT OPTION" if is_grantable else "")
+                # Privileges and roles as PostgreSQL writes them: words, and names quoted where they need it.
+                grant = sql.SQL(form).format(**names, privilege=sql.SQL(privilege), role=sql.SQL(role or "PUBLIC"))
+                connection.execute(grant)
         # What happened before all was withdrawn stays in the log.
         connection.execute("INSERT INTO change_next SELECT * FROM change")
-
-
-def _share_summaries(settings: Settings, connection: Connection) -> None:
-    """The summary of every structure as a table, and the views of the documents that read it there."""
-    connection.execute("DROP TABLE IF EXISTS organization_summary_next CASCADE")
-    connection.execute("CREATE UNLOGGED TABLE organization_summary_next AS SELECT * FROM organization_summary LIMIT 0")
-    portions = [_summaries(first, last) for first, last in _ranges(connection, "organization")]
-    _work(settings, portions, lambda _: None)
-    connection.execute("CREATE UNIQUE INDEX ON organization_summary_next (organization)")
-    connection.execute("ANALYZE organization_summary_next")
-    for kind in SOURCES:
-        row = connection.execute("SELECT pg_get_viewdef(%s::regclass)", [f"published_{kind}"]).fetchone()
-        definition = (row[0] if row else "").replace("organization_summary", "organization_summary_next")
-        connection.execute(f"CREATE VIEW published_{kind}_next AS {definition}".encode())
-
-
-def _summaries(first: str, last: str) -> Task:
-    def share(connection: Connection) -> int:
-        connection.execute(
-            "INSERT INTO organization_summary_next SELECT * FROM organization_summary o"
-            " WHERE o.organization >= %s AND o.organization < %s",
-            [first, last],
-        )
-        return 0
-
-    return share
 
 
 def _ranges(connection: Connection, kind: str) -> list[tuple[str, str]]:
@@ -167,13 +161,12 @@ def _portion(kind: str, first: str, last: str, at: datetime) -> Task:
     return publish
 
 
-def _creation(statement: str) -> Task:
-    def create(connection: Connection) -> int:
-        connection.execute("SET maintenance_work_mem = '512MB'")
+def _statement(statement: str) -> Task:
+    def execute(connection: Connection) -> int:
         connection.execute(statement.encode())
         return 0
 
-    return create
+    return execute
 
 
 def _telling(progress: Progress | None, total: int) -> Progress:
@@ -201,6 +194,7 @@ def _work(settings: Settings, tasks: Sequence[Task], done: Progress) -> None:
     def work() -> None:
         try:
             with connect(settings, autocommit=True) as connection:
+                connection.execute(WORKER.encode())
                 while not faults:
                     done(waiting.get_nowait()(connection))
         except queue.Empty:
@@ -217,8 +211,8 @@ def _work(settings: Settings, tasks: Sequence[Task], done: Progress) -> None:
         raise faults[0]
 
 
-def _indexes(connection: Connection, table: str) -> list[tuple[str, str, str, str | None]]:
-    """(table, index, statement that makes it on the next table, primary key) of every index of a table."""
+def _indexes(connection: Connection, table: str) -> list[Index]:
+    """Every index of a table."""
     found = connection.execute(INDEXES, [table]).fetchall()
     return [
         (
@@ -231,38 +225,52 @@ def _indexes(connection: Connection, table: str) -> list[tuple[str, str, str, st
     ]
 
 
-def _swap(connection: Connection, indexes: Sequence[tuple[str, str, str, str | None]]) -> int:
-    """The built tables become the real ones, with the edition they stand for, and the marks go."""
-    for table in TABLES:
-        connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(f"{table}_next")))
+def _swap(connection: Connection, indexes: Sequence[Index]) -> int:
+    """The built tables become the real ones, as soon as no reader stands in the way. Returns the edition.
+
+    Raises LockNotAvailable when somebody reads an empty publication all the time; the marks are still there.
+    """
+    for _ in range(SWAP_TRIES - 1):
+        try:
+            return _exchange(connection, indexes)
+        except psycopg.errors.LockNotAvailable:
+            time.sleep(SWAP_PAUSE)
+    return _exchange(connection, indexes)
+
+
+def _exchange(connection: Connection, indexes: Sequence[Index]) -> int:
+    """The swap, with the edition that the tables stand for; and the marks go."""
     with connection.transaction():
+        connection.execute(f"SET LOCAL lock_timeout = '{SWAP_PATIENCE}'".encode())
+        connection.execute(f"LOCK TABLE {', '.join(TABLES)} IN ACCESS EXCLUSIVE MODE".encode())
         connection.execute(FORGET)
         for table in TABLES:
             connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(table)))
             connection.execute(
                 sql.SQL("ALTER TABLE {} RENAME TO {}").format(sql.Identifier(f"{table}_next"), sql.Identifier(table))
             )
-        for table, name, _, primary in indexes:
-            names = {
-                "table": sql.Identifier(table),
-                "made": sql.Identifier(f"{name}_next"),
-                "name": sql.Identifier(name),
-            }
-            if primary:
-                form = "ALTER TABLE {table} ADD CONSTRAINT {name} PRIMARY KEY USING INDEX {made}"
-            else:
-                form = "ALTER INDEX {made} RENAME TO {name}"
-            connection.execute(sql.SQL(form).format(**names))
+        for index in indexes:
+            _rename(connection, *index)
         row = connection.execute(
             "UPDATE directory SET edition = coalesce((SELECT max(sequence) FROM change), 0) RETURNING edition"
         ).fetchone()
         edition = int(row[0]) if row else 0
-        connection.execute("DROP TABLE organization_summary_next CASCADE")
         connection.execute("DROP SEQUENCE publication_next_number")
         connection.execute("DELETE FROM pending p USING taken t WHERE t.id = p.id")
+        connection.execute("DROP TABLE taken")
         connection.execute("SELECT pg_notify('annuaire_change', %s)", [str(edition)])
     logger.info("published the whole registry", edition=edition)
     return edition
+
+
+def _rename(connection: Connection, table: str, name: str, _: str, primary: str | None) -> None:
+    """An index made under another name takes the name of the one that went; that of a primary key becomes the key."""
+    names = {"table": sql.Identifier(table), "made": sql.Identifier(f"{name}_next"), "name": sql.Identifier(name)}
+    if primary:
+        form = "ALTER TABLE {table} ADD CONSTRAINT {name} PRIMARY KEY USING INDEX {made}"
+    else:
+        form = "ALTER INDEX {made} RENAME TO {name}"
+    connection.execute(sql.SQL(form).format(**names))
 
 
 def _statements() -> dict[str, str]:

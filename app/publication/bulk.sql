@@ -2,7 +2,7 @@
 -- name: practitioner
 WITH made AS MATERIALIZED (
   SELECT p.*, sha256(convert_to(p.body, 'UTF8')) AS fingerprint, nextval('publication_next_number') AS sequence
-  FROM published_practitioner_next p WHERE p.key >= %(first)s AND p.key < %(last)s
+  FROM published_practitioner p WHERE p.key >= %(first)s AND p.key < %(last)s
 ),
 published AS (
   INSERT INTO publication_next (kind, key, document, fingerprint, sequence, published_at)
@@ -17,7 +17,7 @@ aliased AS (
 searched AS (
   INSERT INTO practitioner_search_next
     (key, family_key, given_key, professions, specialties, departments, postal_codes, cities, organizations, has_mailbox)
-  SELECT m.key, coalesce(plain_key(m.family), name_key(m.family)), coalesce(plain_key(m.given), name_key(m.given), ''), m.professions,
+  SELECT m.key, name_key(m.family), coalesce(name_key(m.given), ''), m.professions,
     m.specialties, m.departments, m.postal_codes, m.cities, m.organizations, m.has_mailbox
   FROM made m
 )
@@ -26,7 +26,7 @@ SELECT count(*) FROM made;
 -- name: organization
 WITH made AS MATERIALIZED (
   SELECT o.*, sha256(convert_to(o.body, 'UTF8')) AS fingerprint, nextval('publication_next_number') AS sequence
-  FROM published_organization_next o WHERE o.key >= %(first)s AND o.key < %(last)s
+  FROM published_organization o WHERE o.key >= %(first)s AND o.key < %(last)s
 ),
 published AS (
   INSERT INTO publication_next (kind, key, document, fingerprint, sequence, published_at)
@@ -41,11 +41,11 @@ aliased AS (
 ),
 searched AS (
   INSERT INTO organization_search_next (name_key, key, main, city_key, postal_code, department, type, parent)
-  SELECT DISTINCT ON (m.key, v.name_key) v.name_key, m.key, v.main, coalesce(plain_key(m.city), name_key(m.city)), m.postal_code,
+  SELECT DISTINCT ON (m.key, v.name_key) v.name_key, m.key, v.main, name_key(m.city), m.postal_code,
     m.department, m.type, m.parent
   FROM made m
   CROSS JOIN LATERAL (
-    SELECT coalesce(plain_key(n.name), name_key(n.name)) AS name_key, n.main
+    SELECT name_key(n.name) AS name_key, n.main
     FROM (SELECT coalesce(m.name, m.long_name, m.trade_name, '') AS name, true AS main
           UNION ALL SELECT m.long_name, false WHERE m.long_name IS NOT NULL
           UNION ALL SELECT m.trade_name, false WHERE m.trade_name IS NOT NULL) n) v
@@ -56,7 +56,7 @@ SELECT count(*) FROM made;
 -- name: mailbox
 WITH made AS MATERIALIZED (
   SELECT b.*, sha256(convert_to(b.body, 'UTF8')) AS fingerprint, nextval('publication_next_number') AS sequence
-  FROM published_mailbox_next b WHERE b.key >= %(first)s AND b.key < %(last)s
+  FROM published_mailbox b WHERE b.key >= %(first)s AND b.key < %(last)s
 ),
 published AS (
   INSERT INTO publication_next (kind, key, document, fingerprint, sequence, published_at)

@@ -2,6 +2,9 @@
 
 One drain at a time holds an advisory lock. `annuaire worker` drains for ever; a command that wrote (an import) calls
 `drain_all`, which drains itself when no worker does. A crash anywhere leaves the marks, and draining again is harmless.
+
+A directory in which nothing is published yet is not drained but built (`bulk`), once: so the worker does not begin with
+the first file of an import that goes on, unless somebody waits for what was written.
 """
 
 import threading
@@ -20,6 +23,8 @@ from app.settings import Settings
 logger = structlog.get_logger(__name__)
 
 DRAIN_LOCK = 6
+# Held, shared, by whoever waits until all is published.
+WAITING_LOCK = 9
 SMALLEST, LARGEST = 10, 5_000
 # While a directory fills, plans made for small tables go stale faster than autovacuum looks (once a minute): after so
 # many marks, and then at every doubling, the drain renews the statistics itself, which also renews every cached plan.
@@ -27,6 +32,13 @@ SMALLEST, LARGEST = 10, 5_000
 ANALYZE_AFTER = 1_000
 PUBLISHED = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'publication'::regclass"
 ANALYZE = "ANALYZE publication, alias, change, mailbox_search, organization_search, practitioner_search, withdrawn"
+# An import goes on (8 is the importer's lock), nobody waits, and nothing is published: more is coming.
+IS_EARLY = """
+SELECT coalesce(bool_or(objid = 8) AND NOT bool_or(objid = %s), false)
+FROM pg_locks
+WHERE NOT EXISTS (SELECT FROM publication) AND locktype = 'advisory' AND classid = 0 AND objsubid = 1 AND granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 # Without a notification the worker looks by itself this often: a notification can be lost with its connection.
 LOOK_SECONDS = 1.0
 
@@ -84,6 +96,7 @@ def drain_all(settings: Settings, *, progress: Callable[[int], None] | None = No
     `progress` is told how many marks are left.
     """
     with connect(settings, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock_shared(%s)", (WAITING_LOCK,))
         drain = Drain(connection, settings.drain_lock_ms, settings.publish_wide)
         holder = False
         while True:
@@ -124,11 +137,17 @@ def run(settings: Settings, stop: threading.Event) -> None:
             stop.wait(LOOK_SECONDS)
         drain = Drain(connection, settings.drain_lock_ms, settings.publish_wide)
         while not stop.is_set():
-            if bulk.is_wanted(connection):
-                bulk.publish_all(settings, connection)
-            taken, edition = drain.step()
-            if taken:
-                logger.debug("drained", taken=taken, edition=edition, portion=drain.portion)
-                continue
+            if not _is_early(connection):
+                if bulk.is_wanted(connection):
+                    bulk.publish_all(settings, connection)
+                taken, edition = drain.step()
+                if taken:
+                    logger.debug("drained", taken=taken, edition=edition, portion=drain.portion)
+                    continue
             for _ in connection.notifies(timeout=LOOK_SECONDS, stop_after=1):
                 break
+
+
+def _is_early(connection: psycopg.Connection[Any]) -> bool:
+    row = connection.execute(IS_EARLY, (WAITING_LOCK,), prepare=True).fetchone()
+    return bool(row and row[0])

@@ -27,13 +27,6 @@ REGISTRY = (
     "practitioner_role",
     "skill",
 )
-VIEWS = (
-    "published_practitioner",
-    "published_organization",
-    "published_mailbox",
-    "practitioner_identity",
-    "organization_summary",
-)
 STATES = "state IN ('planned', 'applied', 'refused', 'undone', 'failed'{})"
 # (source, guard, level, limit): shares are between 0 and 1, the rest are numbers of rows; '*' stands for every source.
 GUARDS = (
@@ -86,13 +79,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '4s'")
-    # Made while the columns were there, they hold them.
-    op.execute(f"DROP VIEW {', '.join(VIEWS)}")
     for table in REGISTRY:
         op.execute(f"DROP TRIGGER forget_run ON {table}")
         op.drop_column(table, "changed_run")
         op.drop_column(table, "created_run")
-    sql_files.run("0003_views_again.sql")
     op.execute("DROP FUNCTION plain_city(text)")
     op.execute("DROP FUNCTION siret_plainly_valid(text)")
     op.execute("DROP FUNCTION is_rpps_form(text)")

@@ -19,7 +19,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '4s'")
-    sql_files.run("0003_views_again.sql")
-    op.execute("DROP FUNCTION published_text(text, timestamptz, bigint)")
-    op.execute("DROP FUNCTION plain_key(text)")
-    op.execute("DROP FUNCTION uncoded(text)")
+    sql_files.run("0008_views_before.sql")

@@ -8,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from app.console import Refused
 from app.imports.delta_form import COLUMNS, LABELS
 from app.imports.spreadsheet import rows
 from app.imports.template import csv_template, write_template, xlsx_template
@@ -38,11 +39,11 @@ def test_the_command_writes_it(
     assert result.exit_code == 0
     expected = xlsx_template() if arguments else csv_template()
     assert (tmp_path / name).read_bytes() == expected
-    assert name in result.stderr
+    assert name in result.stdout
     assert runner.invoke(app, [*arguments, "--out", "-"]).stdout_bytes == expected
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     result = runner.invoke(app, ["--out", str(tmp_path / "none" / "x.csv")])
-    assert result.exit_code == 2
-    assert "give another place with --out" in result.stderr
+    assert isinstance(result.exception, Refused)
+    assert "give another place with --out" in result.exception.message

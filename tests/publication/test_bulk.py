@@ -1,5 +1,10 @@
 """The first publication of a whole registry equals the drain's, and a build that is cut short leaves no trace."""
 
+import os
+import signal
+import subprocess
+import sys
+import threading
 from typing import Any
 
 import psycopg
@@ -133,3 +138,86 @@ def test_a_mark_for_the_registry_is_spread_where_something_is_published(
     world.commit()
     assert drain.drain_all(settings) == edition + 2
     assert_world(world)
+
+
+def test_an_address_hidden_before_the_first_publication_answers_like_one_that_never_was(
+    world: psycopg.Connection[Any], settings: Settings
+) -> None:
+    hidden, open_one = "anne@ch-exemple.mssante.fr", "gone@ch-exemple.mssante.fr"
+    world.execute("UPDATE mailbox SET unlisted = true WHERE address = %s", (hidden,))
+    world.execute(
+        "INSERT INTO withdrawn (address, since, reason) SELECT a, now(), 'withdrawn' FROM unnest(%s::text[]) a",
+        ([hidden, open_one],),
+    )
+    world.commit()
+    build(settings)
+    assert world.execute("SELECT address FROM withdrawn").fetchall() == [(open_one,)]
+
+
+def test_privileges_on_the_tables_outlast_the_swap(world: psycopg.Connection[Any], settings: Settings) -> None:
+    privileges = "SELECT relname, relacl::text FROM pg_class WHERE relname = ANY (%s) ORDER BY 1"
+    world.execute("GRANT SELECT ON publication, alias TO PUBLIC")
+    world.execute("GRANT SELECT, INSERT ON change TO pg_monitor WITH GRANT OPTION")
+    before = world.execute(privileges, (list(bulk.TABLES),)).fetchall()
+    world.commit()
+    build(settings)
+    assert world.execute(privileges, (list(bulk.TABLES),)).fetchall() == before
+
+
+def test_a_reader_of_the_empty_publication_delays_the_swap_and_is_not_stopped(
+    world: psycopg.Connection[Any], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "SWAP_PATIENCE", "10ms")
+    with connect(settings) as reader:
+        assert reader.execute("SELECT count(*) FROM publication").fetchone() == (0,)
+        builder = threading.Thread(target=build, args=(settings,))
+        builder.start()
+        builder.join(1.5)
+        assert builder.is_alive(), "the swap must wait for the reader"
+        assert reader.execute("SELECT count(*) FROM publication").fetchone() == (0,)
+    builder.join(60)
+    assert_world(world)
+
+
+@pytest.mark.parametrize("stage", ["filling", "indexing", "swapping"])
+def test_a_builder_killed_in_any_stage_leaves_everything_to_the_next(
+    world: psycopg.Connection[Any], settings: Settings, stage: str
+) -> None:
+    marks = world.execute("SELECT count(*) FROM pending").fetchone()
+    world.commit()
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, stage], env=as_environment(settings), check=False, timeout=60
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert world.execute("SELECT count(*) FROM publication").fetchone() == (0,)
+    assert world.execute("SELECT count(*) FROM pending").fetchone() == marks
+    world.commit()
+    assert drain.drain_all(settings) > 0
+    assert_world(world)
+
+
+KILLED = """
+import os, signal, sys
+from app.db import connect
+from app.publication import bulk
+from app.settings import Settings
+def kill(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+if sys.argv[1] == 'filling':
+    bulk._telling = lambda *_: kill
+elif sys.argv[1] == 'indexing':
+    bulk._indexes = kill
+else:
+    bulk._rename = kill
+settings = Settings(_env_file=None)
+with connect(settings, autocommit=True) as connection:
+    bulk.publish_all(settings, connection)
+"""
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    return {
+        **os.environ,
+        "ANNUAIRE_DATABASE_URL": str(settings.database_url),
+        "ANNUAIRE_KEY_PEPPER": "pepper-of-the-tests",
+    }

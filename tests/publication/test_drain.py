@@ -65,3 +65,24 @@ def test_portions_shrink_when_the_lock_is_held_too_long_and_grow_when_it_is_not(
         fast = drain.Drain(connection, lock_ms=1_000_000, wide=1_000, portion=1)
         assert fast.step()[0] == 1
         assert fast.portion == 2
+
+
+def test_the_worker_does_not_begin_with_the_first_file_of_an_import(database: Database, settings: Settings) -> None:
+    connection, importer = database.connect(), database.connect(autocommit=True)
+    importer.execute("SELECT pg_advisory_lock(8)")
+    connection.execute(WORLD)
+    connection.execute("SELECT pg_notify('annuaire_pending', '')")
+    connection.commit()
+    stop = threading.Event()
+    worker = threading.Thread(target=drain.run, args=(settings, stop))
+    worker.start()
+    try:
+        worker.join(1.5)
+        assert connection.execute("SELECT count(*) FROM publication").fetchone() == (0,)
+        connection.commit()
+        # The importer itself waits now: nothing more is coming.
+        assert drain.drain_all(settings) == 12
+    finally:
+        stop.set()
+        worker.join()
+    assert_world(connection)

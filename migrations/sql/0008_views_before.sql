@@ -1,4 +1,4 @@
--- The views as 0003 made them, for those who go back.
+-- The views as 0003 made them. Columns are named: 0007 cannot be taken back while a view holds those that it added.
 
 CREATE OR REPLACE VIEW organization_summary AS
 SELECT o.key AS organization,
@@ -9,11 +9,12 @@ SELECT o.key AS organization,
                  w.postal_code, w.city, w.department, w.country) AS place,
   w.postal_code, w.city, w.department
 FROM organization o
-LEFT JOIN LATERAL (SELECT * FROM organization_record r WHERE r.organization = o.key AND r.source = 'finess' LIMIT 1) f ON true
-LEFT JOIN LATERAL (SELECT * FROM organization_record r WHERE r.organization = o.key AND r.source = 'personne_activite' LIMIT 1) p ON true
+LEFT JOIN LATERAL (SELECT r.finess, r.siret, r.name, r.trade_name FROM organization_record r WHERE r.organization = o.key AND r.source = 'finess' LIMIT 1) f ON true
+LEFT JOIN LATERAL (SELECT r.finess, r.siret, r.name, r.trade_name FROM organization_record r WHERE r.organization = o.key AND r.source = 'personne_activite' LIMIT 1) p ON true
 CROSS JOIN LATERAL (
   -- The whole address from one source: lines of one and a town of another would make a third place.
-  SELECT r.* FROM organization_record r
+  SELECT r.recipient, r.building, r.number, r.repetition, r.street_type, r.street, r.distribution, r.postal_code, r.city, r.department, r.country
+  FROM organization_record r
   WHERE r.organization = o.key AND r.source IN ('finess', 'personne_activite')
   ORDER BY (r.city IS NULL AND r.postal_code IS NULL), r.source LIMIT 1) w;
 
@@ -23,7 +24,7 @@ SELECT p.national_id, p.rpps, p.civility, n.profession, n.category, n.title, n.f
         || ',"type":' || json_text(s.skill_type) || '}', ',' ORDER BY s.skill_type, s.skill) || ']'
     FROM shown_skill s WHERE s.practitioner = p.national_id AND s.profession = n.profession AND s.category = n.category), '[]') AS specialties
 FROM practitioner p
-CROSS JOIN LATERAL (SELECT * FROM practice x WHERE x.practitioner = p.national_id
+CROSS JOIN LATERAL (SELECT x.profession, x.category, x.title, x.family, x.given FROM practice x WHERE x.practitioner = p.national_id
                     ORDER BY category_rank(x.category), x.category, x.profession LIMIT 1) n
 WHERE p.register_state = 'active';
 
@@ -95,8 +96,10 @@ SELECT o.key,
     || coalesce(organization_siret(o.key), f.siret, p.siret), NULL) AS aliases
 FROM organization o
 CROSS JOIN LATERAL (SELECT * FROM organization_summary x WHERE x.organization = o.key OFFSET 0) s
-LEFT JOIN LATERAL (SELECT * FROM organization_record r WHERE r.organization = o.key AND r.source = 'finess' LIMIT 1) f ON true
-LEFT JOIN LATERAL (SELECT * FROM organization_record r WHERE r.organization = o.key AND r.source = 'personne_activite' LIMIT 1) p ON true
+LEFT JOIN LATERAL (SELECT r.kind, r.finess, r.siret, r.siren, r.parent, r.national_ids, r.technical_ids, r.name, r.long_name, r.trade_name, r.type, r.sector
+  FROM organization_record r WHERE r.organization = o.key AND r.source = 'finess' LIMIT 1) f ON true
+LEFT JOIN LATERAL (SELECT r.kind, r.finess, r.siret, r.siren, r.parent, r.national_ids, r.technical_ids, r.name, r.long_name, r.trade_name, r.type, r.sector
+  FROM organization_record r WHERE r.organization = o.key AND r.source = 'personne_activite' LIMIT 1) p ON true
 CROSS JOIN LATERAL (
   SELECT ARRAY(SELECT DISTINCT x FROM unnest(f.national_ids || p.national_ids) x ORDER BY x) AS national_ids,
          ARRAY(SELECT DISTINCT x FROM unnest(f.technical_ids || p.technical_ids) x ORDER BY x) AS technical_ids) n;
@@ -142,3 +145,7 @@ CROSS JOIN LATERAL (SELECT ARRAY(
     AND ((s.profession = i.profession AND s.category = i.category)
       OR (SELECT true FROM practitioner_role x
           WHERE x.practitioner = s.practitioner AND x.profession = s.profession AND x.category = s.category LIMIT 1))) AS specialties) q;
+
+DROP FUNCTION published_text(text, timestamptz, bigint);
+DROP FUNCTION plain_key(text);
+DROP FUNCTION uncoded(text);
