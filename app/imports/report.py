@@ -67,7 +67,8 @@ class Report:
     def exit_code(self) -> int:
         if self.state in {"refused", "failed"} or (self.state == "planned" and self.is_refused):
             return REFUSED
-        return DIFFERENCES if self.rejected else DONE
+        # Lines that were rejected say nothing of what was taken back.
+        return DIFFERENCES if self.rejected and self.state != "undone" else DONE
 
     def as_json(self) -> dict[str, Any]:
         edition = {"before": self.edition_before, "after": self.edition_after}

@@ -328,7 +328,7 @@ def test_the_next_day_of_a_synthetic_directory_raises_no_hold(settings: Settings
 
 @pytest.mark.parametrize(
     ("state", "rejected", "code"),
-    [("applied", 0, 0), ("planned", 0, 0), ("applied", 1, 1), ("refused", 0, 2), ("failed", 3, 2)],
+    [("applied", 0, 0), ("planned", 0, 0), ("applied", 1, 1), ("undone", 1, 0), ("refused", 0, 2), ("failed", 3, 2)],
 )
 def test_the_exit_code_follows_state_and_rejects(state: str, rejected: int, code: int) -> None:
     assert Report("r", "f", state=state, read=9, rejected=rejected).exit_code == code

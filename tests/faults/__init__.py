@@ -1,0 +1,5 @@
+"""What must hold when a process is killed, a server dies, a disk is full, or two do the same at once.
+
+A process is never killed at a random moment: `gate.Gate` holds it inside PostgreSQL at a named point of its way, where
+it waits until the test has done its worst. Nothing in the program knows of these points.
+"""

@@ -1,0 +1,56 @@
+"""Commands of annuaire as processes of their own, which can be killed."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.settings import PREFIX
+from tests.harness.database import Database
+
+PATIENCE = 120.0
+# Whoever kills a process must read its words from a file: a pipe may be full.
+Process = subprocess.Popen[bytes]
+
+
+@contextmanager
+def started(database: Database, folder: Path, *arguments: str | Path) -> Iterator[Process]:
+    """One command, killed at the end if it still runs. Its words are in `words` of the folder."""
+    given = {"database_url": database.dsn, "ldap_enabled": "false", "spool_dir": str(folder / "spool")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    environment |= {f"{PREFIX}{name.upper()}": value for name, value in given.items()}
+    with (folder / "words").open("ab") as words:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", *map(str, arguments)],
+            cwd=Path(__file__).parents[2],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=words,
+            stderr=words,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait(PATIENCE)
+
+
+def kill(process: Process) -> None:
+    """kill -9, and nothing of it is left."""
+    process.kill()
+    assert process.wait(PATIENCE) == -signal.SIGKILL
+
+
+def done(database: Database, folder: Path, *arguments: str | Path) -> int:
+    """The exit code of a command that runs to its end."""
+    with started(database, folder, *arguments) as process:
+        return process.wait(PATIENCE)
+
+
+def words(folder: Path) -> str:
+    """What the commands of this folder said."""
+    return (folder / "words").read_text("utf-8", "replace")

@@ -1,0 +1,98 @@
+"""A directory of two days, and what it is when nothing went wrong."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from app.embedded import Postgres
+from app.imports.guards import NAMES
+from app.imports.pipeline import Options, import_files
+from app.sandbox.generate import generate
+from app.settings import Settings
+from tests.harness.database import TEMPLATE, Database, cloned
+from tests.imports import state
+from tests.imports.files import edited, written
+
+LOADED = "template_loaded"
+ACCEPTED = tuple(argument for name in NAMES for argument in ("--accept-guard", name))
+
+
+@dataclass(frozen=True)
+class Days:
+    """The files of two days (the second day's mailboxes hold one bad line), and the state after each of them."""
+
+    first: tuple[Path, ...]
+    second: tuple[Path, ...]
+    after_first: tuple[state.Content, str]
+    after_second: tuple[state.Content, str]
+
+
+def settings_of(dsn: str) -> Settings:
+    return Settings(_env_file=None, database_url=dsn, ldap_enabled=False)
+
+
+def load(dsn: str, folder: Path, files: tuple[Path, ...]) -> tuple[state.Content, str]:
+    """Import these files, undisturbed, and look."""
+    reports = import_files(settings_of(dsn), files, Options(folder, frozenset(NAMES)))
+    assert {report.state for report in reports} == {"applied"}
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        return state.said(connection)
+
+
+def files_of(folder: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """(first day, second day)."""
+    first = generate(60, 9, folder / "first")
+    second = generate(60, 9, folder / "second", next_day=True)
+    mailboxes = edited(second.mailboxes.path, folder)
+    bad = written(folder, "mailboxes.txt", mailboxes.read_bytes() + b"short|line\n")
+    return tuple(file.path for file in first.files), (second.activity.path, bad)
+
+
+@pytest.fixture(scope="session")
+def days(migrated: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Days:
+    """The days, and a template database that holds the first."""
+    folder = tmp_path_factory.mktemp("days")
+    first, second = files_of(folder)
+    make_template(migrated)
+    after_first = load(migrated.dsn(LOADED), folder, first)
+    with cloned(migrated, LOADED) as database:
+        after_second = load(database.dsn, folder, second)
+    assert after_first[1] != after_second[1]
+    return Days(first, second, after_first, after_second)
+
+
+def make_template(cluster: Postgres) -> None:
+    with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(LOADED), sql.Identifier(TEMPLATE))
+        )
+
+
+@pytest.fixture
+def loaded(migrated: Postgres, days: Days) -> Iterator[Database]:
+    """The first day of a directory, in a database of this test's own."""
+    del days
+    with cloned(migrated, LOADED) as database:
+        yield database
+
+
+def assert_undisturbed(database: Database, expected: tuple[state.Content, str]) -> None:
+    """The registry, the publication and what lies beside them are as if nothing had happened."""
+    connection: psycopg.Connection[Any] = database.connect(autocommit=True)
+    content, digest = state.said(connection)
+    assert state.differences(expected[0], content) == {}
+    assert digest == expected[1]
+    assert connection.execute("SELECT count(*) FROM pending").fetchone() == (0,)
+    # A plan that was written down stays, with its tables, until it is too old.
+    plans = connection.execute("SELECT 'import_run_' || number FROM import_run WHERE state IN ('planned', 'refused')")
+    left = connection.execute(state.LEFT_BEHIND).fetchall()
+    assert set(left) <= set(plans.fetchall())
+    assert connection.execute("SELECT count(*) FROM import_run WHERE state IN ('waiting', 'running')").fetchone() == (
+        0,
+    )
+    connection.close()
