@@ -15,6 +15,7 @@ from app.imports.execute import apply_plan, undo_run
 from app.imports.pipeline import Options, import_files, importer, publish_runs
 from app.imports.rejects import file_of
 from app.imports.report import Report, readable, worst
+from app.imports.spool import REJECTS
 from app.imports.template import write_template
 from app.settings import Settings
 
@@ -134,9 +135,11 @@ def show(
     as_json: Json = False,
 ) -> None:
     """The record of one run, with its first rejected lines; and what it would change or changed."""
-    with connect(settings_for(data_dir)) as connection:
+    settings = settings_for(data_dir)
+    with connect(settings) as connection:
         report = runs.find(connection, run_id)
-        path = file_of(run_id, _rejects(rejects, data_dir))
+        # Rejects of what came over REST lie in the spool.
+        path = file_of(run_id, _rejects(rejects, data_dir), settings.spool_dir.absolute() / REJECTS)
         report.rejects = str(path) if path else None
         found: dict[str, Any] = report.as_json() | {"rejected_lines": runs.first_rejects(connection, run_id)}
         page = changes.page(connection, report, after, limit) if with_changes else None
