@@ -99,10 +99,11 @@ def downgrade() -> None:
     for column in ("encoding", "layout", "lines"):
         op.drop_column("source", column)
     op.drop_constraint(op.f("ck_import_run_state"), "import_run", type_="check")
+    op.execute("UPDATE import_run SET state = 'failed' WHERE state IN ('waiting', 'running')")
     op.create_check_constraint(op.f("ck_import_run_state"), "import_run", STATES.format(""))
     op.drop_constraint(op.f("uq_import_run_number"), "import_run", type_="unique")
-    for column in _run_columns():
-        op.drop_column("import_run", column.name)
+    for added in _run_columns():
+        op.drop_column("import_run", added.name)
 
 
 def _pending_kinds(kinds: str) -> None:

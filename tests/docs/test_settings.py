@@ -49,3 +49,12 @@ def test_a_value_left_open_is_one_without_default() -> None:
 def test_a_setting_is_used(name: str) -> None:
     code = "".join(path.read_text("utf-8") for path in (ROOT / "app").rglob("*.py") if path.name != "settings.py")
     assert re.search(rf"settings\.{name}\b|read_settings\(\)\.{name}\b", code)
+
+
+def test_a_deployment_asks_for_two_persons_and_a_trial_does_not() -> None:
+    """The rule of two persons is on where people share a directory, off where one tries it."""
+    deployed = (ROOT / "deploy" / "annuaire.env").read_text("utf-8")
+    names = re.findall(rf"^{PREFIX}([A-Z_]+)=", deployed, re.MULTILINE)
+    assert {name.lower() for name in names} <= set(Settings.model_fields)
+    assert Settings(_env_file=ROOT / "deploy" / "annuaire.env").import_second_person
+    assert not Settings(_env_file=None).import_second_person
