@@ -58,7 +58,7 @@ def days(migrated: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Days:
     """The days, and a template database that holds the first."""
     folder = tmp_path_factory.mktemp("days")
     first, second = files_of(folder)
-    make_template(migrated)
+    make_loaded(migrated)
     after_first = load(migrated.dsn(LOADED), folder, first)
     with cloned(migrated, LOADED) as database:
         after_second = load(database.dsn, folder, second)
@@ -66,7 +66,8 @@ def days(migrated: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Days:
     return Days(first, second, after_first, after_second)
 
 
-def make_template(cluster: Postgres) -> None:
+def make_loaded(cluster: Postgres) -> None:
+    """The database that the first day is loaded into."""
     with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
         connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(LOADED), sql.Identifier(TEMPLATE))
@@ -79,6 +80,11 @@ def loaded(migrated: Postgres, days: Days) -> Iterator[Database]:
     del days
     with cloned(migrated, LOADED) as database:
         yield database
+
+
+def imports(files: tuple[Path, ...], folder: Path) -> tuple[str | Path, ...]:
+    """The command that imports these files whatever the guards say."""
+    return ("import", "run", *files, "--rejects", folder, *ACCEPTED)
 
 
 def assert_undisturbed(database: Database, expected: tuple[state.Content, str]) -> None:

@@ -23,7 +23,8 @@ CREATE OR REPLACE FUNCTION fault_hold() RETURNS trigger LANGUAGE plpgsql AS $$ B
   RETURN coalesce(NEW, OLD);
 END $$;
 CREATE OR REPLACE FUNCTION fault_hold_table() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
-  IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_identity LIKE '%.gone_line') THEN
+  IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands()
+             WHERE object_identity ~ 'import_run_[0-9]+\\.(gone_line|stage_)') THEN
     PERFORM pg_advisory_xact_lock_shared({LOCK});
   END IF;
 END $$;
@@ -44,8 +45,8 @@ POINTS = {
     "in the middle of COPY": "CREATE EVENT TRIGGER fault ON ddl_command_end WHEN TAG IN ('CREATE TABLE')"
     " EXECUTE FUNCTION fault_hold_copy()",
     "with its rejects written, staging not committed": BEFORE.format("INSERT ON import_reject", ""),
-    "with staging committed": "CREATE EVENT TRIGGER fault ON ddl_command_end WHEN TAG IN ('CREATE TABLE AS')"
-    " EXECUTE FUNCTION fault_hold_table()",
+    "with staging committed": "CREATE EVENT TRIGGER fault ON ddl_command_end"
+    " WHEN TAG IN ('CREATE TABLE AS', 'CREATE VIEW') EXECUTE FUNCTION fault_hold_table()",
     "in the comparison": BEFORE.format("INSERT ON import_change", ""),
     "before the plan is written down": BEFORE.format(
         "UPDATE ON import_run", "WHEN (NEW.state IN ('planned', 'refused'))"

@@ -7,7 +7,7 @@ import pytest
 
 from app.imports.pipeline import Options
 from tests.faults.commands import PATIENCE, done, kill, started, words
-from tests.faults.conftest import ACCEPTED, Days, assert_undisturbed, load, settings_of
+from tests.faults.conftest import ACCEPTED, Days, assert_undisturbed, imports, load, settings_of
 from tests.faults.gate import gate, until
 from tests.harness.database import Database
 from tests.imports import state
@@ -38,11 +38,6 @@ ALWAYS = {"in the middle of COPY", "before the receipt", "as the registry is com
 
 def points(*names: str) -> list[Any]:
     return [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.fault) for name in names]
-
-
-def imports(files: tuple[Path, ...], folder: Path) -> tuple[str | Path, ...]:
-    """The command that imports these files whatever the guards say."""
-    return ("import", "run", *files, "--rejects", folder, *ACCEPTED)
 
 
 def killed_at(database: Database, folder: Path, point: str, *arguments: str | Path) -> None:
