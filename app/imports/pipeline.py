@@ -27,13 +27,13 @@ from app.imports.basis import Basis, basis_of, layout_key
 from app.imports.compare import FOR_MANY_ROWS, compare, summary
 from app.imports.execute import applied, apply_plan, prune
 from app.imports.guards import Figures, judge, judge_codes, judge_losses, limits, spoke
+from app.imports.inputs import Input, inputs_of, source_of
 from app.imports.known import KnownLines, known_lines
-from app.imports.reading import Layout, LinesDiffer, Reading, missing_fields
-from app.imports.receive import Inflated, Text, receive, sha256
-from app.imports.recognise import recognise
+from app.imports.reading import LinesDiffer, Reading, missing_fields
+from app.imports.receive import Inflated
 from app.imports.refusal import FileRefused
 from app.imports.rejects import write_rejects
-from app.imports.report import UNKNOWN_SOURCE, Report
+from app.imports.report import Report
 from app.imports.sources.catalogue import source_named
 from app.imports.stage import ahead, settle_rejects, stage, stage_gone
 from app.imports.workspace import Workspace, count
@@ -67,26 +67,6 @@ class Options:
     progress: Progress = progress
 
 
-@dataclass(frozen=True)
-class Input:
-    """One text that a source reads, or the reason (`refused`) why none does."""
-
-    path: Path
-    name: str
-    sha256: str
-    text: Text | None = None
-    layout: Layout | None = None
-    refused: FileRefused | None = None
-    left_out: tuple[str, ...] = ()
-    seconds: float = 0.0
-
-    @property
-    def order(self) -> tuple[int, str, str, str]:
-        """Rank of the source; several files of one source by their stamps, then by what they are."""
-        rank, stamp = (self.layout.source.rank, self.layout.stamp or "") if self.layout else (0, "")
-        return rank, stamp, self.sha256, self.name
-
-
 @dataclass
 class Job:
     """One file on its way: what it is, its report, and what its plan rests on."""
@@ -95,7 +75,6 @@ class Job:
     report: Report
     options: Options
     basis: Basis = field(default_factory=Basis)
-    is_same: bool = False
 
 
 def import_files(settings: Settings, paths: Sequence[Path], options: Options) -> list[Report]:
@@ -140,33 +119,6 @@ def _applied(connection: Connection, settings: Settings, report: Report, options
     report.edition_after = report.edition_before
     runs.finish(connection, report)
     return report
-
-
-def source_of(each: Input) -> str:
-    return each.layout.source.name if each.layout else UNKNOWN_SOURCE
-
-
-def inputs_of(path: Path) -> list[Input]:
-    """What is in a file, by content. Members of an archive that no source reads are left out when others are read."""
-    started = time.monotonic()
-    try:
-        texts = receive(path)
-    except FileRefused as refused:
-        return [Input(path, path.name, sha256(path), refused=refused)]
-    found: list[tuple[Text, Layout]] = []
-    unread: list[tuple[Text, FileRefused]] = []
-    for text in texts:
-        try:
-            found.append((text, recognise(text)))
-        except FileRefused as refused:
-            unread.append((text, refused))
-    if not found:
-        return [Input(path, text.name, text.sha256, refused=refused) for text, refused in unread]
-    left_out = tuple(f"{text.name} ({refused.code})" for text, refused in unread)
-    seconds = (time.monotonic() - started) / len(found)
-    return [
-        Input(path, text.name, text.sha256, text, layout, left_out=left_out, seconds=seconds) for text, layout in found
-    ]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.imports.pipeline import inputs_of
+from app.imports.inputs import inputs_of
 from app.imports.reading import missing_fields
 from tests.imports import files
 from tests.imports.files import zipped

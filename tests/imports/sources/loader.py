@@ -18,8 +18,9 @@ from app.imports import runs
 from app.imports.execute import apply_plan
 from app.imports.guards import NAMES
 from app.imports.header import read_header
+from app.imports.inputs import Input
 from app.imports.layouts import FinessLayout, TableLayout
-from app.imports.pipeline import Input, Options, plan_input
+from app.imports.pipeline import Options, plan_input
 from app.imports.reading import QUOTE, Layout, Reading
 from app.imports.receive import Text
 from app.imports.report import Report
