@@ -30,13 +30,13 @@ FROM import_change c CROSS JOIN LATERAL jsonb_populate_record(NULL::public.{tabl
 WHERE c.run = {run} AND c.target = {name} AND c.action IN ('update', 'close') AND {matching}
 """
 PUT_IN = """
-INSERT INTO {table} ({columns})
+INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
 SELECT {values} FROM import_change c CROSS JOIN LATERAL jsonb_populate_record(NULL::public.{table}, c.before) r
 WHERE c.run = {run} AND c.target = {name} AND c.action = 'delete'
 """
 COLUMNS = """
-SELECT attname FROM pg_attribute
-WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped AND attgenerated = '' AND attidentity = ''
+SELECT attname, attidentity <> '' FROM pg_attribute
+WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
 ORDER BY attnum
 """
 
@@ -132,15 +132,19 @@ def _referred(cursor: Cursor, target: Target, run: int) -> Iterator[str]:
 
 
 def _restore(cursor: Cursor, target: Target, run: int) -> None:
-    columns = [name for (name,) in cursor.execute(COLUMNS, [f"public.{target.table}"]).fetchall()]
+    found = dict(cursor.execute(COLUMNS, [f"public.{target.table}"]).fetchall())
     names = {
         "table": sql.Identifier(target.table),
-        "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
-        "values": sql.SQL(", ").join(sql.Identifier("r", column) for column in columns),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, found)),
+        "values": sql.SQL(", ").join(sql.Identifier("r", column) for column in found),
         "run": sql.Literal(run),
         "name": sql.Literal(target.table),
         "matching": matching(target),
-        "set": sql.SQL(", ").join(sql.SQL("{0} = r.{0}").format(sql.Identifier(column)) for column in columns),
+        "set": sql.SQL(", ").join(
+            sql.SQL("{0} = r.{0}").format(sql.Identifier(column))
+            for column, is_number in found.items()
+            if not is_number
+        ),
     }
     for statement in (PUT_BACK, PUT_IN):
         cursor.execute(sql.SQL(statement).format(**names))

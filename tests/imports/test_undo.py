@@ -14,7 +14,7 @@ from app.sandbox.generate import Generated, generate
 from app.settings import Settings
 from tests.harness.database import Database
 from tests.imports import files, state
-from tests.imports.files import edited, run, run_one
+from tests.imports.files import edited, run, run_one, written
 
 Connection = psycopg.Connection[Any]
 SOURCES = ("personne_activite", "savoir_faire", "mssante", "finess", "liste_blanche")
@@ -60,6 +60,21 @@ def test_after_the_undo_of_a_day_all_is_as_the_day_before_and_the_same_files_do_
     assert {name: report.diff for name, report in again.items()} == {name: report.diff for name, report in runs.items()}
     assert {name: report.mode for name, report in again.items()} == {name: report.mode for name, report in runs.items()}
     assert state.said(connection) == today
+
+
+def test_what_a_run_deleted_comes_back_to_the_last_column(
+    settings: Settings, connection: Connection, options: Options, tmp_path: Path
+) -> None:
+    run_one(settings, files.MAILBOXES)
+    before = state.whole(connection)
+    head, *lines = files.MAILBOXES.read_text("utf-8").splitlines()
+    place = next(place for place, line in enumerate(lines) if "anais.modele@ch-" in line)
+    fewer = written(tmp_path, "fewer.txt", "\n".join([head, *lines[:place], *lines[place + 1 :]]).encode())
+    report = run_one(settings, fewer, accept=NAMES)
+    deleted = connection.execute("SELECT target FROM import_change WHERE action = 'delete'").fetchall()
+    assert deleted == [("mailbox_attachment",)]
+    state.undo(settings, report.run, options)
+    assert state.differences(before[0], state.whole(connection)[0]) == {}
 
 
 def test_the_undo_publishes_forward_and_leaves_a_receipt(
