@@ -156,6 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     as_json = "--json" in arguments
+    # Unconfigured, structlog prints to stdout, which belongs to results.
+    logs.configure("warning")
     try:
         status = app(args=arguments, prog_name="annuaire", standalone_mode=False)
     except Refused as said:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+import structlog
 import typer
 
 from app import cli
@@ -95,6 +96,16 @@ def test_every_command_has_help_with_an_example_and_takes_json(run: Run) -> None
         assert code == 0
         assert "Example: annuaire " + " ".join(path) in " ".join(out.split()), path
         assert "--json" in out, path
+
+
+def test_what_a_command_logs_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["import", "--help"])
+    capsys.readouterr()
+    structlog.get_logger("a test").warning("something to know")
+    captured = capsys.readouterr()
+    assert "something to know" in captured.err
+    assert captured.out == ""
 
 
 def _paths(command: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
