@@ -37,6 +37,22 @@ LABELS = Target(
 )
 
 
+TOUCHED = """
+CREATE UNLOGGED TABLE {touched} AS
+SELECT {key} AS key FROM stage WHERE {key} IS NOT NULL
+UNION SELECT {key} FROM {kept} l JOIN gone_line g ON g.place = l.ctid WHERE {key} IS NOT NULL
+"""
+# What the lines that came say, less what the lines that went said, and the other way round.
+TOUCHED_CELLS = """
+CREATE UNLOGGED TABLE {touched} AS
+WITH came AS (SELECT {said} FROM stage WHERE {key} IS NOT NULL),
+     went AS (SELECT {said} FROM {kept} l JOIN gone_line g ON g.place = l.ctid WHERE {key} IS NOT NULL)
+SELECT DISTINCT {key} AS key FROM (
+  (SELECT * FROM came EXCEPT ALL SELECT * FROM went)
+  UNION ALL (SELECT * FROM went EXCEPT ALL SELECT * FROM came)) differing
+"""
+
+
 @dataclass(frozen=True)
 class Compared:
     """The tables of which every new row is a creation, and how many entities of `counted` the source stated before."""
@@ -116,14 +132,12 @@ def _touch(cursor: Cursor, source: Source) -> None:
     )
     cursor.execute("ANALYZE gone_line")
     for entity in source.entities:
+        touched = sql.Identifier(f"touched_{entity.name}")
         key = sql.Identifier(f"key_{entity.name}")
-        cursor.execute(
-            sql.SQL(
-                "CREATE UNLOGGED TABLE {touched} AS SELECT {key} AS key FROM stage WHERE {key} IS NOT NULL"
-                " UNION SELECT l.{key} FROM gone_line g JOIN {kept} l ON l.ctid = g.place WHERE l.{key} IS NOT NULL"
-            ).format(touched=sql.Identifier(f"touched_{entity.name}"), key=key, kept=table)
-        )
-        cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(f"touched_{entity.name}")))
+        said = sql.SQL(", ").join([key, *map(sql.Identifier, entity.cells)])
+        statement = TOUCHED_CELLS if entity.cells else TOUCHED
+        cursor.execute(sql.SQL(statement).format(touched=touched, key=key, said=said, kept=table))
+        cursor.execute(sql.SQL("ANALYZE {}").format(touched))
 
 
 def _lines_of(cursor: Cursor, source: Source, entity: Entity, *, is_delta: bool) -> None:

@@ -80,7 +80,10 @@ def put_back(cursor: Cursor, source: Source, run: int, before: int | None, *, is
 
 
 def index(cursor: Cursor, source: Source) -> None:
-    """What a comparison by touched keys looks up. Made after the first load was published: it costs seconds."""
+    """What a comparison by touched keys looks up. Made after the first load was published: it costs seconds.
+
+    Outside of a transaction.
+    """
     if kept_run(cursor, source) is None:
         return
     cursor.execute("SET maintenance_work_mem = '512MB'")
@@ -90,7 +93,8 @@ def index(cursor: Cursor, source: Source) -> None:
                 sql.Identifier(f"ix_{source.name}_{column}"), kept(source), sql.Identifier(column)
             )
         )
-    cursor.execute(sql.SQL("ANALYZE {}").format(kept(source)))
+    # The digests are read from their index alone, as far as it is known that every line can be seen.
+    cursor.execute(sql.SQL("VACUUM (ANALYZE) {}").format(kept(source)))
     cursor.execute("RESET maintenance_work_mem")
 
 

@@ -331,6 +331,6 @@ def publish_runs(connection: Connection, settings: Settings, reports: Sequence[R
     for report in reports:
         report.stages["publish"] = round(time.monotonic() - started, 3)
     runs.published(connection, reports, edition)
-    for report in reports:
-        with connection.transaction(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
+        for report in reports:
             kept.index(cursor, source_named(report.source))

@@ -52,10 +52,14 @@ class Label(NamedTuple):
 
 
 class Entity(NamedTuple):
-    """What lines speak of: `key` is an SQL expression over the cells of a line, null where a line names none."""
+    """What lines speak of: `key` is an SQL expression over the cells of a line, null where a line names none.
+
+    `cells`: all that a line says of it, when that is not the whole line. A line that changed elsewhere leaves it alone.
+    """
 
     name: str
     key: str
+    cells: tuple[str, ...] = ()
 
 
 class Mark(NamedTuple):

@@ -70,6 +70,33 @@ COLUMNS = (
 PRACTITIONER = Mark("practitioner", "practitioner")
 STRUCTURE = Mark("organization", "organization")
 
+# All that personne_activite.state.sql reads of `stage_organization`.
+STRUCTURE_CELLS = (
+    "technical_id",
+    "former_id",
+    "finess",
+    "finess_legal",
+    "siret",
+    "siren",
+    "name",
+    "trade_name",
+    "sector",
+    "recipient",
+    "building",
+    "number",
+    "repetition",
+    "street_type",
+    "street_type_label",
+    "street",
+    "distribution",
+    "line6",
+    "postal_code",
+    "commune",
+    "city",
+    "country_code",
+    "country",
+)
+
 TARGETS = (
     Target("organization", key=("key",), entity=Mark("organization", "key"), is_missing=True, marks=()),
     Target(
@@ -133,7 +160,11 @@ SOURCE = Source(
     columns=COLUMNS,
     entities=(
         Entity("practitioner", "national_id_of(national_id, id_type, id)"),
-        Entity("organization", "structure_key(upper(finess), upper(technical_id), siret, upper(former_id))"),
+        Entity(
+            "organization",
+            "structure_key(upper(finess), upper(technical_id), siret, upper(former_id))",
+            cells=STRUCTURE_CELLS,
+        ),
     ),
     reject=sql("personne_activite.reject"),
     state=sql("personne_activite.state", "personne_activite.unknown"),
