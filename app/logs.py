@@ -33,7 +33,8 @@ def configure(level: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Looked up for each line: whoever replaces stderr, and closes what stood in for it, must not silence the rest.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
 
 

@@ -31,7 +31,8 @@ def staged(layout: Layout, content: bytes) -> dict[str, dict[str, str]]:
     with closing(Reading()) as reading:
         text = b"".join(layout.copy_text(io.BytesIO(content).read, reading)).decode().replace("\x01", "")
         assert reading.rejected == 0
-    rows = (line.split("|")[1:] for line in text.splitlines())
+    # The line number comes first, and the digest of the line where lines are kept.
+    rows = (line.split("|")[2 if layout.keeps_lines else 1 :] for line in text.splitlines())
     return {row[0]: dict(zip(layout.fields, row, strict=True)) for row in rows}
 
 
