@@ -9,8 +9,10 @@ import asyncio
 import json
 import os
 import random
+import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -86,13 +88,16 @@ def run_import(files: list[Path], environment: Mapping[str, str]) -> Imported:
     """`annuaire import run`, as a process of its own, until everything is published. Raises when it refuses."""
     started = time.monotonic()
     command = [*ANNUAIRE, "import", "run", "--json", *map(str, files)]
-    with subprocess.Popen(command, env=dict(environment), stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        output = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+    peak_mb = 0.0
+    with tempfile.TemporaryFile() as output:
+        with subprocess.Popen(command, env=dict(environment), stdout=output) as process:
+            while process.poll() is None:
+                peak_mb = max(peak_mb, _peak_mb(process.pid))
+                time.sleep(0.2)
+        output.seek(0)
+        said = output.read()
     seconds = time.monotonic() - started
-    reports = json.loads(output)
+    reports = json.loads(said)
     if process.returncode not in {0, 1}:
         raise RuntimeError(f"the import was refused: {[(each['source'], each['guards']) for each in reports]}")
     stages = {
@@ -101,7 +106,17 @@ def run_import(files: list[Path], environment: Mapping[str, str]) -> Imported:
         else sum(each["stages"].get(stage, 0.0) for each in reports)
         for stage in STAGES
     }
-    return Imported(seconds, stages, usage.ru_maxrss / 1024, sum(each["lines"]["read"] for each in reports))
+    return Imported(seconds, stages, peak_mb, sum(each["lines"]["read"] for each in reports))
+
+
+def _peak_mb(pid: int) -> float:
+    """The most memory that a process has held. What wait4 says counts that of the process which started it too."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) / 1024 if found else 0.0
 
 
 def next_day(files: list[Path], folder: Path) -> list[Path]:
