@@ -72,6 +72,11 @@ def mark_rule(cursor: Cursor, source: Source, run_id: str) -> None:
     cursor.execute("INSERT INTO pending (kind, key, run) VALUES ('source', %s, %s)", [source.name, run_id])
 
 
+def listed(rows: Sequence[str]) -> str:
+    """The names of at most SHOWN rows, and that there are more."""
+    return ", ".join(rows[:SHOWN]) + (", …" if len(rows) > SHOWN else "")
+
+
 def columns_of(target: Target) -> tuple[str, ...]:
     """The columns of the registry that a source writes."""
     return (*target.columns, *target.constants)
@@ -93,12 +98,11 @@ def _require_unchanged(cursor: Cursor, target: Target, run: int) -> None:
         matching=matching(target),
         run=sql.Literal(run),
         name=sql.Literal(target.table),
-        limit=sql.Literal(SHOWN),
+        limit=sql.Literal(SHOWN + 1),
     )
     if stale := [name for (name,) in cursor.execute(statement).fetchall()]:
         raise Refused(
-            f"rows of {target.table} changed since this plan was made: {', '.join(stale)}"
-            f"{', …' if len(stale) == SHOWN else ''}. Make the plan again.",
+            f"rows of {target.table} changed since this plan was made: {listed(stale)}. Make the plan again.",
             "import.outdated",
         )
 
@@ -112,11 +116,11 @@ def _require_absent(cursor: Cursor, target: Target) -> None:
         table=sql.Identifier(target.table),
         new=sql.Identifier(target.new),
         matching=_same_key(target),
-        limit=sql.Literal(SHOWN),
+        limit=sql.Literal(SHOWN + 1),
     )
     if came := [name for (name,) in cursor.execute(statement).fetchall()]:
         raise Refused(
-            f"rows of {target.table} that this plan would create came since: {', '.join(came)}. Make the plan again.",
+            f"rows of {target.table} that this plan would create came since: {listed(came)}. Make the plan again.",
             "import.outdated",
         )
 

@@ -22,13 +22,11 @@ from app.settings import Settings
 Connection = psycopg.Connection[Any]
 Cursor = psycopg.Cursor[Any]
 PLAN = """
-SELECT number, source, state, base, layout, encoding, staged, bulk, mode FROM import_run WHERE id = %s
-FOR UPDATE
+SELECT number, source, state, base, layout, encoding, staged, bulk, mode FROM import_run WHERE id = %s FOR UPDATE
 """
 APPLIED = """
-UPDATE source SET loaded = true, run = %(run)s, stamp = coalesce(%(stamp)s, stamp), layout = %(layout)s, encoding =
-%(encoding)s,
-  lines = %(lines)s WHERE name = %(source)s
+UPDATE source SET loaded = true, run = %(run)s, stamp = coalesce(%(stamp)s, stamp), layout = %(layout)s,
+  encoding = %(encoding)s, lines = %(lines)s WHERE name = %(source)s
 """
 UNDONE = """
 UPDATE source SET loaded = %(loaded)s, run = %(run)s, stamp = %(stamp)s, layout = %(layout)s, encoding = %(encoding)s,

@@ -36,6 +36,7 @@ FEW_CHANGES = 1_000
 # Mailboxes lost by chance on an ordinary day (0.09 % a day were measured): nobody is held for losing few.
 ORDINARY_LOSS = 0.0005
 FEW_LOSSES = 8
+LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -153,12 +154,20 @@ def accept(guards: Iterable[Guard], names: Iterable[str], by: str, at: str) -> l
     ]
 
 
+def some(items: Sequence[str], separator: str = "; ") -> str:
+    """The first of these as one text, and how many more there are."""
+    listed, more = items[:LISTED], len(items) - LISTED
+    return separator.join([*listed, *([f"and {more} more"] if more > 0 else [])])
+
+
 def judge_codes(cursor: Cursor, source: Source, limits: Mapping[str, Limit]) -> list[Guard]:
     """A code system that does not know the codes of many lines: a new table of the nomenclature, or shifted columns."""
     if not source.labels or "unknown_codes" not in limits:
         return []
     unknown = cursor.execute(UNKNOWN_CODES, [limits["unknown_codes"].threshold]).fetchall()
-    details = [f"{lines} lines with unknown codes of {value_set} ({codes})" for value_set, lines, codes in unknown]
+    details = [
+        f"{lines} lines with unknown codes of {value_set} ({some(codes, ', ')})" for value_set, lines, codes in unknown
+    ]
     return [guard for guard in [spoke(limits, "unknown_codes", "; ".join(details))] if details and guard]
 
 
@@ -170,7 +179,7 @@ def judge_losses(cursor: Cursor, run: int, limits: Mapping[str, Limit]) -> list[
             continue
         rows = cursor.execute(LOSSES[group].encode(), {"run": run}).fetchall()
         if suspicious := uneven_losses(rows, limits[name].threshold):
-            detail = f"losses of mailboxes that are not spread: {'; '.join(suspicious[:10])}"
+            detail = f"losses of mailboxes that are not spread: {some(suspicious)}"
             found += filter(None, [spoke(limits, name, detail)])
     return found
 
@@ -191,7 +200,7 @@ def uneven_losses(rows: Sequence[tuple[str, int, int]], deviations: float) -> li
 
 # A value set without any code system tells nothing: every code of it is unknown.
 UNKNOWN_CODES = """
-SELECT value_set, sum(lines)::integer, array_to_string((array_agg(code ORDER BY lines DESC))[:5], ', ')
+SELECT value_set, sum(lines)::integer, array_agg(code ORDER BY lines DESC, code)
 FROM unknown_code u WHERE EXISTS (SELECT FROM code_binding b WHERE b.value_set = u.value_set)
 GROUP BY value_set HAVING sum(lines) > %s ORDER BY value_set
 """
@@ -202,8 +211,8 @@ OWNERS = """
 COUNTED = """
 SELECT {group}, count(*), count(*) FILTER (WHERE lost.entity_key IS NOT NULL)
 FROM mailbox m
-LEFT JOIN (SELECT entity_key FROM import_change WHERE run = %(run)s AND target = 'mailbox' AND action IN ('close',
-'delete')) lost
+LEFT JOIN (SELECT entity_key FROM import_change
+           WHERE run = %(run)s AND target = 'mailbox' AND action IN ('close', 'delete')) lost
   ON lost.entity_key = m.address
 {owners}
 WHERE m.state = 'active' GROUP BY 1
@@ -222,10 +231,8 @@ def _threshold(limits: Mapping[str, Limit], name: str) -> float:
 
 def _shrink(figures: Figures) -> str:
     share = figures.closed / figures.stated if figures.stated else 0
-    return (
-        f"the file would close {figures.closed} of {figures.stated} {figures.counted} entities ({share:.1%}): is"
-        f" it complete"
-    )
+    closing = f"{figures.closed} of {figures.stated} {figures.counted} entities ({share:.1%})"
+    return f"the file would close {closing}: is it complete"
 
 
 def _rejected(figures: Figures) -> str:
@@ -252,9 +259,10 @@ def set_limit(connection: psycopg.Connection[Any], source: str, name: str, value
     if not 0 <= threshold < float("inf"):
         raise Refused(f"{value!r} is no limit: a number of 0 or more is", "import.guard_limit")
     connection.execute(
-        "INSERT INTO import_guard (source, name, level, threshold) VALUES (%s, %s, 'refuse', %s)"
+        "INSERT INTO import_guard (source, name, level, threshold)"
+        " SELECT %s, %s, coalesce((SELECT level FROM import_guard WHERE source = '*' AND name = %s), 'refuse'), %s"
         " ON CONFLICT (source, name) DO UPDATE SET threshold = excluded.threshold",
-        [source, name, threshold],
+        [source, name, name, threshold],
     )
 
 

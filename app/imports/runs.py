@@ -20,30 +20,30 @@ REJECT_COLUMNS = 'line, "column", code, detail, content'
 
 BEGIN = """
 INSERT INTO import_run (id, source, file_name, file_sha256, stamp, state, edition_before, planned_by, started_at)
-VALUES (%(run)s, %(source)s, %(file)s, %(sha256)s, %(stamp)s, 'failed', (SELECT edition FROM directory),
-%(planned_by)s, now())
-ON CONFLICT (id) DO UPDATE SET source = excluded.source, file_name = excluded.file_name, file_sha256 =
-excluded.file_sha256,
-  stamp = excluded.stamp, edition_before = excluded.edition_before
+VALUES (%(run)s, %(source)s, %(file)s, %(sha256)s, %(stamp)s, 'failed',
+  (SELECT edition FROM directory), %(planned_by)s, now())
+ON CONFLICT (id) DO UPDATE SET source = excluded.source, file_name = excluded.file_name,
+  file_sha256 = excluded.file_sha256, stamp = excluded.stamp, edition_before = excluded.edition_before
 RETURNING number, edition_before, started_at
 """
 FINISH = """
 UPDATE import_run SET state = %(state)s, lines_read = %(read)s, lines_accepted = %(accepted)s,
   lines_rejected = %(rejected)s, lines_blank = %(blank)s, diff = %(diff)s, guards = %(guards)s, warnings = %(warnings)s,
-  edition_after = %(edition_after)s, mode = %(mode)s, stages = %(stages)s, applied_by = %(applied_by)s,
+  edition_before = %(edition_before)s, edition_after = %(edition_after)s, mode = %(mode)s, stages = %(stages)s,
+  applied_by = %(applied_by)s,
   applied_at = %(applied_at)s, finished_at = clock_timestamp(), phase = NULL, progress = NULL
 WHERE id = %(run)s
 """
 PLANNED = """
-UPDATE import_run SET base = %(base)s, layout = %(layout)s, encoding = %(encoding)s, staged = %(staged)s, bulk =
-%(bulk)s
+UPDATE import_run
+SET base = %(base)s, layout = %(layout)s, encoding = %(encoding)s, staged = %(staged)s, bulk = %(bulk)s
 WHERE id = %(run)s
 """
 FIRST_REJECTS = 'SELECT line, "column", code, detail, content FROM import_reject WHERE run = %s ORDER BY line LIMIT 20'
 RUN_COLUMNS = """id AS run, number, source, state, file_name AS file, file_sha256 AS sha256, stamp, lines_read AS read,
   lines_rejected AS rejected, lines_blank AS blank, diff, guards, warnings, edition_before, edition_after,
-  edition_undone,
-  mode, stages, phase, progress, planned_by, applied_by, undone_by, started_at, applied_at, undone_at, finished_at"""
+  edition_undone, mode, stages, phase, progress, planned_by, applied_by, undone_by, started_at, applied_at, undone_at,
+  finished_at"""
 RUN = f"SELECT {RUN_COLUMNS} FROM import_run"  # noqa: S608 - our own names
 
 

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from psycopg import sql
 
 from app.console import Refused
-from app.imports.apply import matching
+from app.imports.apply import SHOWN, listed, matching
 from app.imports.compare import targets_of
 from app.imports.sources.description import Source, Target
 from app.imports.workspace import Cursor
 
-SHOWN = 20
 REFERENCES = """
 SELECT c.conrelid::regclass::text,
   (SELECT array_agg(a.attname ORDER BY k.place) FROM unnest(c.conkey) WITH ORDINALITY AS k (number, place)
@@ -49,8 +48,8 @@ def take_back(cursor: Cursor, source: Source, run: int) -> None:
     ]
     if holding:
         raise Refused(
-            f"nothing was undone, since these rows were changed or are referred to since: {', '.join(holding[:SHOWN])}"
-            f"{', …' if len(holding) > SHOWN else ''}. Undo what came later first, or import a corrected file.",
+            f"nothing was undone, since these rows were changed or are referred to since: {listed(holding)}. "
+            "Undo what came later first, or import a corrected file.",
             "import.undo_refused",
         )
     for target in reversed(targets):
@@ -88,16 +87,18 @@ def _changed_since(cursor: Cursor, target: Target, run: int) -> Iterator[str]:
         "entity": sql.Identifier(target.entity.column),
         "kind": sql.Literal(target.entity.kind),
         "matching": matching(target),
+        "first": sql.Identifier("t", target.key[0]),
         "limit": sql.Literal(SHOWN + 1),
     }
     created = sql.SQL(
         "SELECT {kind} || ' ' || {entity} FROM {table} WHERE created_run = {run} AND changed_run IS DISTINCT"
         " FROM {run} LIMIT {limit}"
     ).format(**names)
-    # What was deleted must be away still, what was written must be as it was written.
+    # What was deleted must be away still, what was written must be as it was written. The key is asked: a row IS NOT
+    # NULL only when none of its columns is.
     touched = sql.SQL(
         "SELECT c.entity_kind || ' ' || c.entity_key FROM import_change c LEFT JOIN {table} t ON {matching}"
-        " WHERE c.run = {run} AND c.target = {name} AND CASE c.action WHEN 'delete' THEN t IS NOT NULL"
+        " WHERE c.run = {run} AND c.target = {name} AND CASE c.action WHEN 'delete' THEN {first} IS NOT NULL"
         " ELSE t.changed_run IS DISTINCT FROM {run} END LIMIT {limit}"
     ).format(**names)
     for statement in (created, touched):

@@ -99,6 +99,8 @@ def test_a_guard_may_warn_be_off_or_have_another_limit_for_one_source(connection
     guards.set_level(connection, "*", "shrink", "off")
     assert judge(closing, in_force(connection, "savoir_faire")) == []
     assert [guard.refuses for guard in judge(closing, in_force(connection, "finess"))] == [False]
+    guards.set_limit(connection, "mssante", "rejected_lines", "0.5")
+    assert in_force(connection, "mssante")["rejected_lines"] == guards.Limit("warn", 0.5)
     for wrong in ("-1", "many", "inf"):
         with pytest.raises(Refused):
             guards.set_limit(connection, "*", "shrink", wrong)
@@ -158,6 +160,22 @@ def test_an_older_file_is_held_and_the_same_file_is_nothing_to_do(settings: Sett
     assert (again.state, again.mode, names_of(again)) == ("applied", "same", [("same_file", "warn")])
     assert again.diff == {"create": 0, "update": 0, "close": 0, "same": 5}
     assert run_one(settings, new, accept=("same_file",)).mode == "delta"
+
+
+def test_where_the_guard_of_the_same_file_is_off_it_is_read_again(
+    settings: Settings, connection: Connection, tmp_path: Path
+) -> None:
+    path = written(tmp_path, "Extraction_202609230201.txt", files.MAILBOXES.read_bytes())
+    run_one(settings, path)
+    guards.set_level(connection, "*", "same_file", "off")
+    again = run_one(settings, path)
+    assert (again.mode, again.diff["same"], names_of(again)) == ("delta", 5, [])
+
+
+def test_what_a_guard_does_not_list_it_counts() -> None:
+    names = [str(number) for number in range(12)]
+    assert guards.some(names[:10]) == "; ".join(names[:10])
+    assert guards.some(names) == "; ".join(names[:10]) + "; and 2 more"
 
 
 # The share of the mailboxes that each of twelve operators holds; each has forty domains.

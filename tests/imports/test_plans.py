@@ -82,6 +82,22 @@ def test_a_plan_applied_later_does_what_the_run_at_once_does(
     assert state.said(connection) == after
 
 
+def test_the_receipt_tells_the_edition_at_which_it_was_applied_not_planned(
+    settings: Settings, connection: Connection, options: Options, loaded: Generated, tmp_path: Path
+) -> None:
+    plan = planned(settings, edited(loaded.mailboxes.path, tmp_path))
+    connection.execute("INSERT INTO operator (id, name) VALUES ('1990000036', 'LATER')")
+    address = connection.execute("SELECT key FROM publication WHERE kind = 'mailbox' ORDER BY key LIMIT 1").fetchone()
+    assert address is not None
+    connection.execute("UPDATE mailbox SET operator = '1990000036' WHERE address = %s", address)
+    connection.execute("SELECT publish(ARRAY['mailbox'], %s)", [list(address)])
+    now = connection.execute("SELECT edition FROM directory").fetchone()
+    state.apply(settings, plan.run, options)
+    receipt = runs.find(connection, plan.run)
+    assert (receipt.edition_before,) == now
+    assert receipt.edition_before != plan.edition_before
+
+
 def test_a_plan_is_applied_once(settings: Settings, connection: Connection, options: Options) -> None:
     plan = planned(settings, files.MAILBOXES)
     state.apply(settings, plan.run, options)

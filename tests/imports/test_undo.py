@@ -77,6 +77,26 @@ def test_what_a_run_deleted_comes_back_to_the_last_column(
     assert state.differences(before[0], state.whole(connection)[0]) == {}
 
 
+def test_a_deleted_row_that_somebody_made_again_holds_the_undo_and_is_named(
+    settings: Settings, connection: Connection, options: Options, tmp_path: Path
+) -> None:
+    run_one(settings, files.MAILBOXES)
+    head, *lines = files.MAILBOXES.read_text("utf-8").splitlines()
+    place = next(place for place, line in enumerate(lines) if "anais.modele@ch-" in line)
+    fewer = written(tmp_path, "fewer.txt", "\n".join([head, *lines[:place], *lines[place + 1 :]]).encode())
+    report = run_one(settings, fewer, accept=NAMES)
+    key = "address, practitioner, organization"
+    connection.execute(
+        f"INSERT INTO mailbox_attachment ({key}) SELECT before ->> 'address', before ->> 'practitioner',"
+        " before ->> 'organization' FROM import_change WHERE action = 'delete' AND target = 'mailbox_attachment'"
+    )
+    before = state.whole(connection)
+    with pytest.raises(Refused, match=r"anais\.modele@ch-") as refused:
+        state.undo(settings, report.run, options)
+    assert refused.value.code == "import.undo_refused"
+    assert state.whole(connection) == before
+
+
 def test_the_undo_publishes_forward_and_leaves_a_receipt(
     settings: Settings, connection: Connection, options: Options
 ) -> None:
