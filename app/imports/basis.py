@@ -27,7 +27,6 @@ class Basis:
     lines: int | None = None
     loaded: bool = False
     kept_run: int | None = None
-    is_empty: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

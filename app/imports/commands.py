@@ -12,7 +12,8 @@ from app.embedded.attach import settings_for
 from app.imports import changes, guards, runs
 from app.imports.asking import admin_of
 from app.imports.execute import apply_plan, undo_run
-from app.imports.pipeline import Options, import_files, importer, publish_runs
+from app.imports.options import Options
+from app.imports.pipeline import import_files, importer, publish_runs
 from app.imports.rejects import file_of
 from app.imports.report import Report, readable, worst
 from app.imports.spool import REJECTS

@@ -15,9 +15,6 @@ WHOLE = sql.Identifier(KEPT, "whole")
 
 def kept_run(cursor: Cursor, source: Source) -> int | None:
     """The number of the run whose lines are kept whole, if they are."""
-    cursor.execute(
-        sql.SQL("CREATE UNLOGGED TABLE IF NOT EXISTS {} (source text PRIMARY KEY, run integer NOT NULL)").format(WHOLE)
-    )
     found = cursor.execute(sql.SQL("SELECT run FROM {} WHERE source = %s").format(WHOLE), [source.name]).fetchone()
     return found[0] if found and exists(cursor, kept(source)) else None
 

@@ -21,7 +21,9 @@ from app.db import connect, is_passing
 from app.imports import runs
 from app.imports.execute import applied, apply_plan, undo_run
 from app.imports.inputs import Input, inputs_of
-from app.imports.pipeline import IMPORT_LOCK, Options, can_apply, importer, plan_input, publish_runs
+from app.imports.options import Options
+from app.imports.pipeline import IMPORT_LOCK, can_apply, importer, publish_runs
+from app.imports.planning import plan_input
 from app.imports.report import Report
 from app.imports.run_progress import RunProgress, Stopping
 from app.imports.spool import Spool

@@ -92,8 +92,7 @@ def publish_all(settings: Settings, connection: Connection, *, progress: Progres
         connection.execute("DROP TABLE IF EXISTS pg_temp.taken")
         connection.execute("CREATE TEMP TABLE taken AS SELECT id FROM pending")
         _make_tables(connection)
-        row = connection.execute("SELECT now()").fetchone()
-        at: datetime = row[0] if row else datetime.now().astimezone()
+        at = _now(connection)
         portions = [_portion(kind, first, last, at) for kind in SOURCES for first, last in _ranges(connection, kind)]
         _work(settings, portions, _telling(progress, len(portions) * PORTION))
         indexes = [index for table in TABLES for index in _indexes(connection, table)]
@@ -117,6 +116,14 @@ def _edition(connection: Connection) -> int:
     if row is None:
         raise LookupError("the table directory is empty: run `annuaire db upgrade`")
     return int(row[0])
+
+
+def _now(connection: Connection) -> datetime:
+    """The instant at which all was published, by the clock of PostgreSQL."""
+    row = connection.execute("SELECT now()").fetchone()
+    assert row is not None  # noqa: S101 - a function call always gives a row
+    found: datetime = row[0]
+    return found
 
 
 def _make_tables(connection: Connection) -> None:

@@ -68,6 +68,8 @@ def upgrade() -> None:
     )
     _pending_kinds("'mailbox', 'organization', 'practitioner', 'domain', 'operator', 'source', 'registry'")
     op.execute("CREATE SCHEMA import_kept")
+    # Unlogged as the lines are: a crash that empties them empties what says that they are whole.
+    op.execute("CREATE UNLOGGED TABLE import_kept.whole (source text PRIMARY KEY, run integer NOT NULL)")
     sql_files.run("0007_import_plans.sql")
     for table in REGISTRY:
         op.execute(

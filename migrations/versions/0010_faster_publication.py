@@ -18,12 +18,16 @@ FUNCTIONS = (
     "sorted_set(text[])",
     "any_name_key(text)",
 )
+# Of 0008, whose views were their only users.
+UNUSED = ("plain_key(text)", "uncoded(text)")
 
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '4s'")
     sql_files.run("0010_faster_views.sql")
     sql_files.run("0010_faster_publish.sql")
+    for signature in UNUSED:
+        op.execute(f"DROP FUNCTION {signature}")
 
 
 def downgrade() -> None:

@@ -11,7 +11,8 @@ from psycopg import sql
 
 from app.embedded import Postgres
 from app.imports.guards import NAMES
-from app.imports.pipeline import Options, import_files
+from app.imports.options import Options
+from app.imports.pipeline import import_files
 from app.sandbox.generate import generate
 from app.settings import Settings
 from tests.harness.database import TEMPLATE, Database, cloned

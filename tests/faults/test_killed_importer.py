@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.imports.pipeline import Options
+from app.imports.options import Options
 from tests.faults.commands import PATIENCE, done, kill, started, words
 from tests.faults.conftest import ACCEPTED, Days, assert_undisturbed, imports, load, settings_of
 from tests.faults.gate import gate, until

@@ -8,6 +8,7 @@ import pytest
 
 from app.console import Refused
 from app.imports import pipeline
+from app.imports.options import Options
 from tests.faults.commands import PATIENCE, started, words
 from tests.faults.conftest import Days, assert_undisturbed, imports, settings_of
 from tests.faults.gate import gate, until
@@ -55,7 +56,7 @@ def test_two_plans_of_a_source_made_at_once_are_not_both_applied(loaded: Databas
     settings = settings_of(loaded.dsn)
     (first,) = run(settings, tmp_path, days.second[1], dry_run=True)
     (second,) = run(settings, tmp_path, days.second[1], dry_run=True)
-    options = pipeline.Options(tmp_path, frozenset(("shrink",)))
+    options = Options(tmp_path, frozenset(("shrink",)))
     assert state.apply(settings, first.run, options).state == "applied"
     with pytest.raises(Refused) as refused:
         state.apply(settings, second.run, options)

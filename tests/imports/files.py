@@ -5,7 +5,8 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
-from app.imports.pipeline import Options, import_files
+from app.imports.options import Options
+from app.imports.pipeline import import_files
 from app.imports.report import Report
 from app.settings import Settings
 

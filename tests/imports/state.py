@@ -8,7 +8,8 @@ import psycopg
 from psycopg import sql
 
 from app.imports.execute import apply_plan, undo_run
-from app.imports.pipeline import Options, importer, publish_runs
+from app.imports.options import Options
+from app.imports.pipeline import importer, publish_runs
 from app.imports.report import Report
 from app.publication.digest import root
 from app.settings import Settings

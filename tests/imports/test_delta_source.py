@@ -8,7 +8,8 @@ import pytest
 
 from app.imports.delta_form import LABELS
 from app.imports.execute import undo_run
-from app.imports.pipeline import Options, importer, publish_runs
+from app.imports.options import Options
+from app.imports.pipeline import importer, publish_runs
 from app.imports.report import Report
 from app.sandbox.generate import Generated, generate
 from app.settings import Settings

@@ -15,7 +15,8 @@ from app.console import Refused
 from app.embedded import Postgres
 from app.imports import guards
 from app.imports.guards import Figures, Guard, Limit, accept, judge, limits, uneven_losses
-from app.imports.pipeline import Options, import_files
+from app.imports.options import Options
+from app.imports.pipeline import import_files
 from app.imports.report import Report, readable, worst
 from app.imports.sources.catalogue import source_named
 from app.sandbox.generate import generate

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.embedded import Postgres
 from app.imports.guards import NAMES
-from app.imports.pipeline import Options
+from app.imports.options import Options
 from app.settings import Settings
 from tests.harness.database import cloned
 from tests.imports import files, state

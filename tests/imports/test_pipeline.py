@@ -15,7 +15,8 @@ from app.db import connect
 from app.embedded import Postgres
 from app.imports import runs
 from app.imports.layouts import MAX_VALUE
-from app.imports.pipeline import IMPORT_LOCK, Options, import_files
+from app.imports.options import Options
+from app.imports.pipeline import IMPORT_LOCK, import_files
 from app.publication.digest import root
 from app.settings import Settings
 from tests.harness.database import cloned

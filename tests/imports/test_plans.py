@@ -11,7 +11,8 @@ import pytest
 from app.console import Refused
 from app.imports import runs
 from app.imports.guards import NAMES
-from app.imports.pipeline import Options, import_files
+from app.imports.options import Options
+from app.imports.pipeline import import_files
 from app.imports.report import Report
 from app.sandbox.generate import Generated, generate
 from app.settings import Settings

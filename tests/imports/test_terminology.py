@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from app.imports.code_tables import CodeTable, code_table
 from app.imports.execute import undo_run
-from app.imports.pipeline import Options, importer
+from app.imports.options import Options
+from app.imports.pipeline import importer
 from app.imports.receive import receive
 from app.imports.recognise import recognise
 from app.imports.refusal import FileRefused

@@ -8,7 +8,7 @@ import pytest
 
 from app.console import Refused
 from app.imports.guards import NAMES
-from app.imports.pipeline import Options
+from app.imports.options import Options
 from app.imports.report import Report
 from app.sandbox.generate import Generated, generate
 from app.settings import Settings

@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.imports.pipeline import Options, import_files
+from app.imports.options import Options
+from app.imports.pipeline import import_files
 from app.imports.sources.white_list import NAMESPACE
 from app.settings import Settings
 from app.trust import queries

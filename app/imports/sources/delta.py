@@ -7,6 +7,7 @@ record of its own, laid over those of the registers.
 
 from app.imports.delta_form import COLUMNS
 from app.imports.sources.description import ADDRESS, Entity, Mark, Source, Target
+from app.imports.sources.named import NAMED_ORGANIZATION
 from app.imports.sources.sql_text import sql
 
 MAILBOX, ORGANIZATION = Mark("mailbox", "address"), Mark("organization", "organization")
@@ -25,7 +26,7 @@ SOURCE = Source(
     reject=sql("delta.reject"),
     state=sql("delta.state"),
     targets=(
-        Target("organization", key=("key",), entity=Mark("organization", "key"), is_missing=True, marks=()),
+        NAMED_ORGANIZATION,
         Target(
             "organization_record",
             key=("organization", "source"),
@@ -50,6 +51,7 @@ SOURCE = Source(
             # The attachments stay: they lead from the holders to the mailbox, so that their documents drop it.
             closing={"state": "withdrawn", "source": "delta"},
             scope="t.address IN (SELECT key FROM new_closed_mailbox)",
+            stated="true",
             present="t.state <> 'withdrawn'",
             stamped="updated_at",
         ),

@@ -79,7 +79,8 @@ class Target:
     row; those in the key say which rows of the table are the source's own.
 
     A row that the file does not name leaves as `closing` says, if `scope` holds for it: None, it stays; `{}`, it is
-    deleted; else these columns take these values. `scope` and `present` are conditions over the registry row `t`; a row
+    deleted; else these columns take these values. `stated`: which rows the source states now, if not those of `scope`.
+    `scope`, `stated` and `present` are conditions over the registry row `t`; a row
     that is not `present` counts as created when the file names it again. `entity`: the entity of the lines it comes
     from and the column that holds its key. `marks`: whose documents may change with a row, if not that entity's;
     `freed`: whose change besides when a row leaves, since nothing leads to them any more.
@@ -94,6 +95,7 @@ class Target:
     constants: dict[str, str] = field(default_factory=dict)
     closing: dict[str, str] | None = None
     scope: str = "true"
+    stated: str | None = None
     present: str = "true"
     is_missing: bool = False
     nullable: tuple[str, ...] = ()

@@ -4,13 +4,12 @@ A line holds a diploma, an authorisation, or both, and each gives a row of its o
 from another. The shrink guard counts rows. No document shows them yet.
 """
 
-from app.imports.sources.description import Column, Entity, Label, Mark, Source, Target
+from app.imports.sources.description import Column, Label, Mark, Source, Target
+from app.imports.sources.named import NAMED_PRACTITIONER, PERSON, PERSON_COLUMNS
 from app.imports.sources.sql_text import sql
 
 COLUMNS = (
-    Column("id_type", ("type d'identifiant pp",)),
-    Column("id", ("identifiant pp",)),
-    Column("national_id", ("identification nationale pp",), required=True),
+    *PERSON_COLUMNS,
     Column("diploma_type", ("code type diplome obtenu",), required=True),
     Column("diploma_type_label", ("libelle type diplome obtenu",)),
     Column("diploma", ("code diplome obtenu",), required=True),
@@ -25,19 +24,11 @@ SOURCE = Source(
     name="dipl_aut_exerc",
     rank=5,
     columns=COLUMNS,
-    entities=(Entity("practitioner", "national_id_of(national_id, id_type, id)"),),
+    entities=(PERSON,),
     reject=sql("dipl_aut_exerc.reject"),
-    state=sql("dipl_aut_exerc.state"),
+    state=sql("dipl_aut_exerc.state", "named_practitioner"),
     targets=(
-        Target(
-            "practitioner",
-            key=("national_id",),
-            entity=Mark("practitioner", "national_id"),
-            fields=("rpps", "register_state"),
-            notes=("warnings",),
-            is_missing=True,
-            marks=(),
-        ),
+        NAMED_PRACTITIONER,
         Target(
             "qualification",
             key=("practitioner", "kind", "type", "code"),

@@ -5,6 +5,7 @@ fixed order. The labels below are the official names of these fields, in that or
 """
 
 from app.imports.sources.description import ADDRESS, Column, Entity, Label, Mark, Source, Target
+from app.imports.sources.named import NAMED_ORGANIZATION
 from app.imports.sources.sql_text import sql
 
 # The cells of a row, the record type first. Copies of 2018-2021 hold one more field, `numuai`, before the dates.
@@ -72,7 +73,7 @@ SOURCE = Source(
     reject=sql("finess.reject"),
     state=sql("finess.state"),
     targets=(
-        Target("organization", key=("key",), entity=Mark("organization", "key"), is_missing=True, marks=()),
+        NAMED_ORGANIZATION,
         Target(
             "organization_record",
             key=("organization", "source"),

@@ -5,6 +5,7 @@ for each holder. Only PER and ORG occur. The shrink guard counts the mailboxes t
 """
 
 from app.imports.sources.description import ADDRESS, Column, Entity, Label, Mark, Source, Target
+from app.imports.sources.named import NAMED_ORGANIZATION, NAMED_PRACTITIONER
 from app.imports.sources.sql_text import sql
 
 PLACE = "structure bal"
@@ -46,16 +47,8 @@ COLUMNS = (
 MAILBOX = Mark("mailbox", "address")
 
 TARGETS = (
-    Target(
-        "practitioner",
-        key=("national_id",),
-        entity=Mark("practitioner", "national_id"),
-        fields=("rpps", "register_state"),
-        notes=("warnings",),
-        is_missing=True,
-        marks=(),
-    ),
-    Target("organization", key=("key",), entity=Mark("organization", "key"), is_missing=True, marks=()),
+    NAMED_PRACTITIONER,
+    NAMED_ORGANIZATION,
     Target(
         "mailbox",
         key=("address",),
@@ -99,7 +92,7 @@ SOURCE = Source(
     columns=COLUMNS,
     entities=(Entity("mailbox", "lower(address)"),),
     reject=sql("mssante.reject"),
-    state=sql("mssante.state"),
+    state=sql("mssante.state", "named_practitioner"),
     targets=TARGETS,
     counted="mailbox",
     labels=(

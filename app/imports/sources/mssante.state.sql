@@ -69,11 +69,7 @@ LEFT JOIN mailbox m ON m.address = p.address;
 SELECT keep_unknown('new_mailbox', 'mailbox', 'kept.address = fresh.address',
   ARRAY(SELECT field FROM stage_missing WHERE field IN ('service', 'dematerialization')));
 
-CREATE UNLOGGED TABLE new_practitioner AS
-SELECT named.practitioner AS national_id, rpps_of(named.practitioner) AS rpps, 'unknown' AS register_state,
-  array_remove(ARRAY[national_id_warning(named.practitioner)], NULL) AS warnings
-FROM (SELECT DISTINCT practitioner FROM new_mailbox_attachment WHERE practitioner IS NOT NULL) named
-WHERE NOT EXISTS (SELECT FROM practitioner p WHERE p.national_id = named.practitioner);
+CREATE VIEW named AS SELECT practitioner FROM new_mailbox_attachment;
 CREATE UNLOGGED TABLE new_organization AS
 SELECT named.organization AS key FROM (SELECT DISTINCT organization FROM new_mailbox_attachment WHERE organization IS NOT NULL) named
 WHERE NOT EXISTS (SELECT FROM organization o WHERE o.key = named.organization);
@@ -82,11 +78,5 @@ INSERT INTO plan_warning
 SELECT code, entities FROM (
   SELECT 'line.repeated' AS code, (SELECT count(*) FROM stage_mailbox) - (SELECT count(*) FROM attachment_row) AS entities
   UNION ALL
-  SELECT 'practitioner.unknown', count(DISTINCT n.practitioner) FROM new_mailbox_attachment n
-  LEFT JOIN practitioner p ON p.national_id = n.practitioner
-  WHERE n.practitioner IS NOT NULL AND coalesce(p.register_state, 'unknown') = 'unknown'
-  UNION ALL
-  SELECT unnest(warnings), count(*) FROM new_mailbox GROUP BY 1
-  UNION ALL
-  SELECT unnest(warnings), count(*) FROM new_practitioner GROUP BY 1) warned
+  SELECT unnest(warnings), count(*) FROM new_mailbox GROUP BY 1) warned
 WHERE entities > 0;

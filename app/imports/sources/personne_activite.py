@@ -6,14 +6,13 @@ means unknown. The shrink guard counts persons.
 """
 
 from app.imports.sources.description import ADDRESS, Column, Entity, Label, Mark, Source, Target
+from app.imports.sources.named import NAMED_ORGANIZATION, PERSON, PERSON_COLUMNS
 from app.imports.sources.sql_text import sql
 
 PLACE = "(coord. structure)"
 
 COLUMNS = (
-    Column("id_type", ("type d'identifiant pp",)),
-    Column("id", ("identifiant pp",)),
-    Column("national_id", ("identification nationale pp",), required=True),
+    *PERSON_COLUMNS,
     Column("title", ("code civilite d'exercice", "code civilite exercice")),
     Column("title_label", ("libelle civilite d'exercice", "libelle civilite exercice")),
     Column("civility", ("code civilite",)),
@@ -98,7 +97,7 @@ STRUCTURE_CELLS = (
 )
 
 TARGETS = (
-    Target("organization", key=("key",), entity=Mark("organization", "key"), is_missing=True, marks=()),
+    NAMED_ORGANIZATION,
     Target(
         "organization_record",
         key=("organization", "source"),
@@ -159,7 +158,7 @@ SOURCE = Source(
     rank=4,
     columns=COLUMNS,
     entities=(
-        Entity("practitioner", "national_id_of(national_id, id_type, id)"),
+        PERSON,
         Entity(
             "organization",
             "structure_key(upper(finess), upper(technical_id), siret, upper(former_id))",

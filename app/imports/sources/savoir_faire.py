@@ -3,13 +3,12 @@
 The shrink guard counts skills: a person has several, and a file cut in two may well name everybody.
 """
 
-from app.imports.sources.description import Column, Entity, Label, Mark, Source, Target
+from app.imports.sources.description import Column, Label, Mark, Source, Target
+from app.imports.sources.named import NAMED_PRACTITIONER, PERSON, PERSON_COLUMNS
 from app.imports.sources.sql_text import sql
 
 COLUMNS = (
-    Column("id_type", ("type d'identifiant pp",)),
-    Column("id", ("identifiant pp",)),
-    Column("national_id", ("identification nationale pp",), required=True),
+    *PERSON_COLUMNS,
     Column("profession", ("code profession",), required=True),
     Column("profession_label", ("libelle profession",)),
     Column("category", ("code categorie professionnelle",), required=True),
@@ -24,19 +23,11 @@ SOURCE = Source(
     name="savoir_faire",
     rank=5,
     columns=COLUMNS,
-    entities=(Entity("practitioner", "national_id_of(national_id, id_type, id)"),),
+    entities=(PERSON,),
     reject=sql("savoir_faire.reject"),
-    state=sql("savoir_faire.state"),
+    state=sql("savoir_faire.state", "named_practitioner"),
     targets=(
-        Target(
-            "practitioner",
-            key=("national_id",),
-            entity=Mark("practitioner", "national_id"),
-            fields=("rpps", "register_state"),
-            notes=("warnings",),
-            is_missing=True,
-            marks=(),
-        ),
+        NAMED_PRACTITIONER,
         Target(
             "skill",
             key=("practitioner", "profession", "category", "skill_type", "skill", "source"),

@@ -20,7 +20,8 @@ from app.imports.guards import NAMES
 from app.imports.header import read_header
 from app.imports.inputs import Input
 from app.imports.layouts import FinessLayout, TableLayout
-from app.imports.pipeline import Options, plan_input
+from app.imports.options import Options
+from app.imports.planning import plan_input
 from app.imports.reading import QUOTE, Layout, Reading
 from app.imports.receive import Text
 from app.imports.report import Report
@@ -137,9 +138,11 @@ def clear(connection: psycopg.Connection[Any]) -> None:
     connection.execute(FORGOTTEN)
     connection.execute(f"TRUNCATE {CLEARED}")
     connection.execute("DELETE FROM import_run")
+    connection.execute("DELETE FROM import_kept.whole")
     connection.execute("UPDATE directory SET edition = 0")
     for (name,) in connection.execute(
-        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'import_kept'::regnamespace"
+        "SELECT relname FROM pg_class"
+        " WHERE relkind = 'r' AND relnamespace = 'import_kept'::regnamespace AND relname <> 'whole'"
     ):
         connection.execute(sql.SQL("DROP TABLE IF EXISTS import_kept.{}").format(sql.Identifier(name)))
 
