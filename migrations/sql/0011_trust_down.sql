@@ -1,0 +1,2 @@
+DROP TABLE conformity_document;
+ALTER TABLE operator DROP COLUMN source;

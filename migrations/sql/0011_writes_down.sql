@@ -1,0 +1,2 @@
+DROP TABLE idempotency_key;
+ALTER TABLE mailbox DROP COLUMN withdrawn_at, DROP COLUMN phone;

@@ -1,0 +1,27 @@
+"""Operators publish: who is calling, the trust space and its conformity files, writes, moves, audit trail and budgets."""
+
+from collections.abc import Sequence
+
+from alembic import op
+
+from migrations import sql_files
+
+revision: str = "0011"
+down_revision: str | None = "0010"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+# Each has a file that makes it, and one, `…_down`, that takes it away.
+PARTS = ("audit", "access", "trust", "writes", "moves", "budgets")
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '4s'")
+    for part in PARTS:
+        sql_files.run(f"0011_{part}.sql")
+
+
+def downgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '4s'")
+    for part in reversed(PARTS):
+        sql_files.run(f"0011_{part}_down.sql")
