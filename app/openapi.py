@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.access.rules import RULES, Rule
+from app.access.rules import Rule, rule_of
 from app.problems import MEDIA_TYPE, ProblemDocument
 from app.settings import Settings
 
@@ -50,8 +50,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
     problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
     components["schemas"] |= {**problem.pop("$defs"), "ProblemDocument": problem}
     for path, operations in schema["paths"].items():
-        for operation in operations.values():
-            _complete(operation, RULES[path])
+        for method, operation in operations.items():
+            _complete(operation, rule_of(path, method.upper()))
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
     app.openapi_schema = schema

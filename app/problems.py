@@ -2,7 +2,7 @@
 
     Problem
     ├── InvalidRequest 422 · UnreadableRequest 400 · UnknownRoute 404 · WrongMethod 405 · TooLarge 413
-    ├── CredentialsMissing, CredentialsInvalid 401 · ScopeMissing 403
+    ├── CredentialsMissing, CredentialsInvalid 401 · ScopeMissing, OperatorMissing, CredentialsTooWeak 403
     ├── CursorInvalid 400
     ├── Conflict 409
     ├── DatabaseUnavailable, DatabaseTimeout, WriteBusy, NotReady 503
@@ -109,6 +109,18 @@ class ScopeMissing(Problem):
     status = HTTPStatus.FORBIDDEN
     code = "scope.missing"
     title = "This key may not do that"
+
+
+class OperatorMissing(Problem):
+    status = HTTPStatus.FORBIDDEN
+    code = "operator.missing"
+    title = "This credential acts for no operator"
+
+
+class CredentialsTooWeak(Problem):
+    status = HTTPStatus.FORBIDDEN
+    code = "credentials.too_weak"
+    title = "Publishing takes a stronger credential"
 
 
 class CursorInvalid(Problem):

@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     # Secret of the HMAC under which API keys are stored: whoever changes it makes every key unknown.
     key_pepper: SecretStr = SecretStr("")
     anonymous_access: bool = True
+    publish_with_key: bool = False
 
     ldap_uri: str = "ldapi:///run/annuaire/ldapi"
     ldap_suffix: str = "dc=mssante,dc=fr"

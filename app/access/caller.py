@@ -21,12 +21,22 @@ IMPLIED: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The caller of a request. Anonymous: `id` is None and nothing is granted."""
+    """The caller of a request. Anonymous: `id` is None and nothing is granted.
+
+    `credential` says by what it was known, for the audit trail: `key:<id>`, `certificate:<first 16 hex digits of its
+    SHA-256>` or `token:<id of the client's key>`. `certificate` is the canonical name of the client certificate, if one
+    came with the request. `is_strong`: proved by a private key (certificate, private_key_jwt), not by a shared secret.
+    `budget`: persons this caller may newly see in a day; None = not bound by one.
+    """
 
     id: str | None = None
     name: str | None = None
     operator: str | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
+    credential: str | None = None
+    certificate: str | None = None
+    is_strong: bool = False
+    budget: int | None = None
 
     def may(self, scope: Scope) -> bool:
         return any(scope in IMPLIED[each] for each in self.scopes)
@@ -54,7 +64,7 @@ async def identify(request: Request) -> Identity:
         found = await find(request.app.state.pool, request.app.state.settings.key_pepper, presented)
     except KeyInvalid as fault:
         raise CredentialsInvalid(str(fault)) from None
-    return Identity(found.id, found.name, found.operator, frozenset(found.scopes))
+    return Identity(found.id, found.name, found.operator, frozenset(found.scopes), credential=f"key:{found.id}")
 
 
 def _bearer(header: str) -> Presented:

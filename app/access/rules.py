@@ -1,7 +1,7 @@
 """What each route asks of its caller: one table, deny by default.
 
-Every route is wrapped by its rule when the app is made; a route that the table does not name stops the app from being
-made at all. So whoever adds a route decides who may call it.
+Every route is wrapped by its rule when the app is made; a route that the table does not name, or a method that it does
+not name, stops the app from being made at all. So whoever adds a route decides who may call it.
 """
 
 from collections.abc import Mapping
@@ -13,8 +13,9 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access.caller import identify
-from app.problems import CredentialsMissing, ScopeMissing
+from app.access.caller import Identity, identify
+from app.problems import CredentialsMissing, CredentialsTooWeak, OperatorMissing, ScopeMissing
+from app.settings import Settings
 
 
 class Rule(Enum):
@@ -24,10 +25,12 @@ class Rule(Enum):
     LOOK_UP = "anybody, or a key that reads where anonymous access is switched off"
     ANY_KEY = "any key"
     READ = "a key that reads"
+    PUBLISH = "an operator, by a certificate or private_key_jwt, or by a key where the setting says so"
     ADMIN = "an admin's key"
 
 
-RULES: Mapping[str, Rule] = {
+# A path has one rule, or one for each method that it takes: {"GET": Rule.LOOK_UP, "PUT": Rule.PUBLISH}.
+RULES: Mapping[str, Rule | Mapping[str, Rule]] = {
     "/healthz": Rule.OPEN,
     "/readyz": Rule.OPEN,
     "/metrics": Rule.OPEN,
@@ -62,21 +65,31 @@ RULES: Mapping[str, Rule] = {
 
 
 class UnruledRoute(RuntimeError):
-    """A route without a line in RULES."""
+    """A route, or a method of one, without a line in RULES."""
+
+
+def rule_of(path: str, method: str) -> Rule:
+    """The rule of one method of a path. HEAD is asked as GET (app.head). Raises UnruledRoute."""
+    rule = RULES.get(path)
+    chosen = rule if isinstance(rule, Rule) or rule is None else rule.get(method)
+    if chosen is None:
+        raise UnruledRoute(f"no rule for {method} {path} in app.access.rules.RULES")
+    return chosen
 
 
 def guarded(route: BaseRoute) -> APIRoute:
-    """The same route behind its rule. Raises UnruledRoute when the table has no line for it."""
-    rule = RULES.get(route.path_format) if isinstance(route, APIRoute) else None
-    if rule is None or not isinstance(route, APIRoute):
-        raise UnruledRoute(f"no rule for {getattr(route, 'path', route)!r} in app.access.rules.RULES")
+    """The same route behind its rules. Raises UnruledRoute when the table has no line for one of its methods."""
+    if not isinstance(route, APIRoute):
+        raise UnruledRoute(f"no rule can guard {getattr(route, 'path', route)!r}: it is no APIRoute")
+    rules = {method: rule_of(route.path_format, method) for method in route.methods or ()}
     behind = copy(route)
-    behind.app = _guard(route.app, rule)
+    behind.app = _guard(route.app, rules)
     return behind
 
 
-def _guard(app: ASGIApp, rule: Rule) -> ASGIApp:
+def _guard(app: ASGIApp, rules: Mapping[str, Rule]) -> ASGIApp:
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
+        rule = rules[scope["method"]]
         if rule is not Rule.OPEN:
             await _admit(Request(scope), rule)
         await app(scope, receive, send)
@@ -89,12 +102,27 @@ async def _admit(request: Request, rule: Rule) -> None:
 
     A key that is sent is checked even where none is needed: a mistake in it must not pass for anonymous.
     """
+    settings: Settings = request.app.state.settings
     caller = request.state.caller = await identify(request)
-    if rule is Rule.LOOK_UP and caller.id is None and request.app.state.settings.anonymous_access:
+    if rule is Rule.LOOK_UP and caller.id is None and settings.anonymous_access:
         return
     if caller.id is None:
         raise CredentialsMissing("Send `Authorization: Bearer KEY`.")
     if rule is Rule.ADMIN and not caller.may("admin"):
         raise ScopeMissing("It takes a key with scope admin.")
+    if rule is Rule.PUBLISH:
+        _admit_writer(caller, may_use_key=settings.publish_with_key)
     if rule is not Rule.ANY_KEY and not caller.may("read"):
         raise ScopeMissing("It takes a key with scope read, publish or admin.")
+
+
+def _admit_writer(caller: Identity, *, may_use_key: bool) -> None:
+    """Let an operator write, or raise ScopeMissing, OperatorMissing or CredentialsTooWeak. What it may write, and
+    where, is for the write itself to decide, in its transaction.
+    """
+    if not caller.may("publish"):
+        raise ScopeMissing("It takes scope publish.")
+    if caller.operator is None:
+        raise OperatorMissing("Only operators publish, and this credential acts for none.")
+    if not caller.is_strong and not may_use_key:
+        raise CredentialsTooWeak("Publish with a client certificate, or with a token got by private_key_jwt.")

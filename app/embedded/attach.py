@@ -43,9 +43,13 @@ def read_settings(**overrides: Any) -> Settings:
 
 
 def environment_for(run: Run) -> dict[str, str]:
-    """The environment of the children of `annuaire up`: ours, with its parts named by ANNUAIRE_ settings."""
+    """The environment of the children of `annuaire up`: ours, with its parts named by ANNUAIRE_ settings.
+
+    Who tries a directory on one machine has keys and no certificates: a key may publish, unless our environment says
+    otherwise.
+    """
     given = {PREFIX + name.upper(): str(value) for name, value in _overrides(run).items()}
-    return {**os.environ, **given}
+    return {PREFIX + "PUBLISH_WITH_KEY": "true", **os.environ, **given}
 
 
 def replace_tree(data_dir: Path, ldif: Iterable[bytes]) -> None:

@@ -55,6 +55,14 @@ def test_the_children_get_the_same_as_environment(tmp_path: Path) -> None:
     assert environment["PATH"] == os.environ["PATH"]
 
 
+def test_where_one_tries_a_directory_a_key_publishes_unless_the_environment_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert environment_for(a_run(tmp_path))["ANNUAIRE_PUBLISH_WITH_KEY"] == "true"
+    monkeypatch.setenv("ANNUAIRE_PUBLISH_WITH_KEY", "false")
+    assert environment_for(a_run(tmp_path))["ANNUAIRE_PUBLISH_WITH_KEY"] == "false"
+
+
 def test_the_ready_line_tells_what_it_promises(tmp_path: Path) -> None:
     assert json.loads(json.dumps(a_run(tmp_path).ready())) == {
         "api": "http://127.0.0.1:8000",
