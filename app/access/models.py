@@ -1,8 +1,8 @@
-"""API keys. Their secret is stored as an HMAC only."""
+"""API keys, whose secret is stored as an HMAC only, and the audit trail."""
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Text, func
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -28,3 +28,36 @@ class ApiKey(Base):
     operator: Mapped[OptionalKey] = mapped_column(ForeignKey("operator.id"))
     created_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Audit(Base):
+    """One act of the trail: append-only, added by `audit_append` alone (app.access.audit)."""
+
+    __tablename__ = "audit"
+
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(Instant)
+    actor: Mapped[Key]
+    credential: Mapped[Key]
+    operator: Mapped[OptionalKey]
+    action: Mapped[Key]
+    object_kind: Mapped[Key]
+    object_key: Mapped[Key]
+    before: Mapped[bytes | None]
+    after: Mapped[bytes | None]
+    detail: Mapped[str]
+    request_id: Mapped[OptionalKey]
+    previous: Mapped[bytes]
+    hash: Mapped[bytes]
+
+
+class AuditHead(Base):
+    """The one row that says where the trail ends: a trail cut short does not reach it."""
+
+    __tablename__ = "audit_head"
+    __table_args__ = (CheckConstraint("singleton", name="singleton"), {"postgresql_with": {"fillfactor": "10"}})
+
+    singleton: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes]
+    count: Mapped[int] = mapped_column(BigInteger)

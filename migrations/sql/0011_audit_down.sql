@@ -1,1 +1,5 @@
 DROP TABLE audit;
+DROP TABLE audit_head;
+DROP FUNCTION audit_append;
+DROP FUNCTION audit_hash;
+DROP FUNCTION audit_is_append_only;
