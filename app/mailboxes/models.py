@@ -37,6 +37,7 @@ class Mailbox(Written, Base):
         CheckConstraint("length(address) <= 254", name="length"),
         CheckConstraint("rank >= 1", name="rank"),
         Index(None, "domain"),
+        Index(None, "operator", postgresql_where=text("operator IS NOT NULL")),
     )
 
     address: Mapped[Key] = mapped_column(primary_key=True)

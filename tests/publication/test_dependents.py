@@ -30,7 +30,8 @@ VALUES = {
     ("organization_record", "kind"): "'LEGAL_ENTITY'",
     ("practitioner_role", "organization"): "'300000001800028'",
     ("mailbox_attachment", "organization"): "'300000001800028'",
-    ("operator", "state"): "'suspended'",
+    ("operator", "state"): "'left'",
+    ("operator", "source"): "'admin'",
 }
 # A writer that moves a row to another holder marks both; a key never changes in place.
 NOT_IN_PLACE = {

@@ -98,7 +98,7 @@ class History(RuleBasedStateMachine):
 CLEAR = """
 TRUNCATE qualification, operator, operator_certificate, domain, practitioner, practice, skill, practitioner_role,
   organization, api_key, organization_record, mailbox, mailbox_attachment, pending, publication, change, alias,
-  withdrawn, practitioner_search, organization_search, mailbox_search;
+  withdrawn, practitioner_search, organization_search, mailbox_search CASCADE;
 UPDATE directory SET edition = 0;
 UPDATE source SET loaded = false;
 """
