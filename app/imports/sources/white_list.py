@@ -19,12 +19,12 @@ from xml.sax.handler import ContentHandler, feature_namespaces
 from defusedxml import DefusedXmlException
 from defusedxml.sax import make_parser
 
+from app.access.distinguished_name import InvalidDistinguishedName, canonical, values
 from app.identifiers import InvalidIdentifier, MailboxAddress
 from app.imports.reading import BadLine, Read, Reading
 from app.imports.refusal import FileRefused
 from app.imports.sources.description import Column, Entity, Mark, Source, Target
 from app.imports.sources.sql_text import sql
-from app.trust.distinguished_name import InvalidDistinguishedName, canonical, values
 
 NAMESPACE = "https://listeblanche.mssante.fr/schema"
 ROOT, LIST, ENTRY, NAME, CERTIFICATE, UPDATED = (

@@ -7,25 +7,31 @@ composition of accents, inner spaces and order: issuers and lists disagree on al
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import NamedTuple
 
-SYNONYMS = {
-    "S": "ST",
-    "STATEORPROVINCENAME": "ST",
-    "2.5.4.8": "ST",
-    "COMMONNAME": "CN",
-    "2.5.4.3": "CN",
-    "COUNTRYNAME": "C",
-    "2.5.4.6": "C",
-    "LOCALITYNAME": "L",
-    "2.5.4.7": "L",
-    "ORGANIZATIONNAME": "O",
-    "2.5.4.10": "O",
-    "ORGANIZATIONALUNITNAME": "OU",
-    "2.5.4.11": "OU",
-    "E": "EMAILADDRESS",
-    "1.2.840.113549.1.9.1": "EMAILADDRESS",
+from cryptography.x509 import Name
+
+# The other names of each attribute type: long, of other tools, and the number that stands in the certificate.
+OTHER_NAMES = {
+    "C": ("COUNTRYNAME", "2.5.4.6"),
+    "CN": ("COMMONNAME", "2.5.4.3"),
+    "DC": ("DOMAINCOMPONENT", "0.9.2342.19200300.100.1.25"),
+    "EMAILADDRESS": ("E", "1.2.840.113549.1.9.1"),
+    "GIVENNAME": ("G", "GN", "2.5.4.42"),
+    "L": ("LOCALITYNAME", "2.5.4.7"),
+    "O": ("ORGANIZATIONNAME", "2.5.4.10"),
+    "ORGANIZATIONIDENTIFIER": ("2.5.4.97",),
+    "OU": ("ORGANIZATIONALUNITNAME", "2.5.4.11"),
+    "POSTALCODE": ("2.5.4.17",),
+    "SERIALNUMBER": ("2.5.4.5",),
+    "SN": ("SURNAME", "2.5.4.4"),
+    "ST": ("S", "STATEORPROVINCENAME", "2.5.4.8"),
+    "STREET": ("STREETADDRESS", "2.5.4.9"),
+    "T": ("TITLE", "2.5.4.12"),
+    "UID": ("USERID", "0.9.2342.19200300.100.1.1"),
 }
+SYNONYMS = {other: kind for kind, others in OTHER_NAMES.items() for other in others}
 TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)*")
 SEPARATORS = ",;+"
 ESCAPED = re.compile(r'[,;+"\\<>=#]')
@@ -63,8 +69,27 @@ def parse(text: str) -> tuple[Part, ...]:
 
 def canonical(text: str) -> str:
     """The one spelling of the name in `text`; canonical of itself. Raises InvalidDistinguishedName."""
-    parts = sorted({(part.type, _folded(part.value)) for part in parse(text)})
-    return ",".join(f"{kind}={_escaped(value)}" for kind, value in parts)
+    return _spelled(parse(text))
+
+
+def of_name(name: Name) -> str:
+    """The same spelling of the name in a certificate, from its encoded parts: no text in between that could be read
+    in two ways. Raises InvalidDistinguishedName for a name without parts, or with one that is no text.
+    """
+    parts = []
+    for attribute in name:
+        number = attribute.oid.dotted_string
+        if not isinstance(attribute.value, str):
+            raise InvalidDistinguishedName(f"attribute {number} of the name is no text")
+        parts.append(Part(SYNONYMS.get(number, number), attribute.value))
+    if not parts:
+        raise InvalidDistinguishedName("the name is empty")
+    return _spelled(parts)
+
+
+def _spelled(parts: Iterable[Part]) -> str:
+    pairs = sorted({(part.type, _folded(part.value)) for part in parts})
+    return ",".join(f"{kind}={_escaped(value)}" for kind, value in pairs)
 
 
 def values(text: str, kind: str) -> list[str]:

@@ -3,10 +3,12 @@
 import random
 
 import pytest
+from cryptography.x509 import Name, NameAttribute, ObjectIdentifier, RelativeDistinguishedName
+from cryptography.x509.name import _ASN1Type
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.trust.distinguished_name import InvalidDistinguishedName, Part, canonical, parse, values
+from app.access.distinguished_name import SYNONYMS, InvalidDistinguishedName, Part, canonical, of_name, parse, values
 
 MIPIH = "CN=medimail-asip.mipih.fr,OU=318310021300028,O=GIP MIPIH,ST=Haute-Garonne (31),C=FR"
 
@@ -107,6 +109,44 @@ def test_any_spelling_of_the_same_pairs_is_one_name(
     first = canonical(spelt(parts, chance))
     assert canonical(spelt(parts, other)) == first
     assert canonical(first) == first
+
+
+ENCODED = st.lists(
+    st.tuples(st.sampled_from(["CN", "OU", "O", "ST", "L", "SERIALNUMBER", "1.2.3"]), st.text(min_size=1, max_size=12)),
+    min_size=1,
+    max_size=6,
+)
+NUMBERS = {kind: number for number, kind in SYNONYMS.items() if number[0].isdigit()}
+
+
+@given(ENCODED, st.randoms())
+def test_the_name_in_a_certificate_is_that_of_any_spelling_in_a_list(
+    parts: list[tuple[str, str]], chance: random.Random
+) -> None:
+    attributes = [NameAttribute(ObjectIdentifier(NUMBERS.get(kind, kind)), value) for kind, value in parts]
+    chance.shuffle(attributes)
+    assert of_name(Name(attributes)) == canonical(spelt(parts, chance))
+    together = [RelativeDistinguishedName(set(attributes))]
+    assert of_name(Name(together)) == canonical(spelt(parts, chance))
+
+
+def test_a_value_in_a_certificate_cannot_pass_for_two_parts() -> None:
+    number = ObjectIdentifier("2.5.4.3")
+    forged = Name([NameAttribute(number, "a,OU=1990000010")])
+    assert of_name(forged) != of_name(
+        Name([NameAttribute(number, "a"), NameAttribute(ObjectIdentifier("2.5.4.11"), "1990000010")])
+    )
+    assert parse(of_name(forged)) == (Part("CN", "a,ou=1990000010"),)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [Name([]), Name([NameAttribute(ObjectIdentifier("2.5.4.45"), b"\x01", _ASN1Type.BitString)])],
+    ids=["empty", "bits"],
+)
+def test_a_name_in_a_certificate_without_text_is_refused(name: Name) -> None:
+    with pytest.raises(InvalidDistinguishedName):
+        of_name(name)
 
 
 @given(st.text(alphabet=st.characters() | st.sampled_from('\\",=+;# CNOU'), max_size=60))
