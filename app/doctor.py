@@ -39,6 +39,7 @@ def examine(settings: Settings) -> list[Finding]:
         "schema": _schema,
         "white list": _white_list,
         "pending": _pending,
+        "duties": _duties,
         "ldap": _ldap,
     }
     return [_finding(name, look, settings) for name, look in looks.items()]
@@ -96,6 +97,15 @@ def _white_list(settings: Settings) -> tuple[bool | None, str]:
 def _pending(settings: Settings) -> tuple[bool | None, str]:
     left = _value(settings, "SELECT count(*) FROM pending")
     return (None if left else True), f"{left} ids wait for the worker to publish them" if left else "nothing waits"
+
+
+def _duties(settings: Settings) -> tuple[bool | None, str]:
+    failing = _value(
+        settings, "SELECT string_agg(name || ' (' || failure || ')', '; ' ORDER BY name) FROM duty WHERE failure <> ''"
+    )
+    if failing:
+        return False, f"failed, and tried again every five minutes by the worker: {failing}"
+    return True, "none of the worker's duties fails"
 
 
 def _ldap(settings: Settings) -> tuple[bool | None, str]:

@@ -1,13 +1,16 @@
-"""The worker: publish drain, LDAP sync, and the imports that REST asked for, each a loop in a thread of its own."""
+"""The worker: publish drain, LDAP sync, imports that REST asked for, and duties, each a loop in a thread of its own."""
 
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import psycopg
 import structlog
 
 from app.db import is_passing
+from app.duties import loop as duties
+from app.duties.catalogue import DUTIES
 from app.imports import queue
 from app.ldap import sync
 from app.publication import drain
@@ -23,7 +26,11 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
 def run(settings: Settings, stop: threading.Event) -> None:
     """Run the loops until `stop` is set. A programming error in a loop ends the worker; a lost server does not."""
     failures: list[BaseException] = []
-    loops: dict[str, Callable[[Settings, threading.Event], None]] = {"drain": drain.run, "imports": queue.run}
+    loops: dict[str, Callable[[Settings, threading.Event], None]] = {
+        "drain": drain.run,
+        "imports": queue.run,
+        "duties": partial(duties.run, duties=DUTIES),
+    }
     if settings.ldap_enabled:
         loops["ldap"] = sync.run
     threads = [

@@ -8,7 +8,19 @@ from sqlalchemy import NullPool, create_engine, text
 from app.db import Base, sqlalchemy_url
 from app.settings import Settings
 
-MODELS = ("access", "imports", "mailboxes", "organizations", "practitioners", "publication", "terminology", "trust")
+MODELS = (
+    "access",
+    "duties",
+    "imports",
+    "mailboxes",
+    "notices",
+    "organizations",
+    "practitioners",
+    "publication",
+    "terminology",
+    "transfers",
+    "trust",
+)
 # 5 is the number of migrations among annuaire's advisory locks: two processes that start at once take turns.
 MIGRATION_LOCK = 5
 

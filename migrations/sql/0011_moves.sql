@@ -1,7 +1,7 @@
--- Transfers between operators, and what operators are told.
+-- Transfers between operators, what operators are told, and what the worker does by the clock.
 
 CREATE TABLE transfer (
-  id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id integer GENERATED ALWAYS AS IDENTITY CONSTRAINT pk_transfer PRIMARY KEY,
   scope text COLLATE "C" NOT NULL CONSTRAINT ck_transfer_scope CHECK (scope IN ('mailbox', 'domain')),
   key text COLLATE "C" NOT NULL,
   from_operator text COLLATE "C" NOT NULL CONSTRAINT fk_transfer_from_operator_operator REFERENCES operator (id),
@@ -13,11 +13,15 @@ CREATE TABLE transfer (
   proposed_at timestamptz NOT NULL DEFAULT now(),
   decided_at timestamptz,
   done_at timestamptz,
-  detail text
+  detail text,
+  CONSTRAINT ck_transfer_operators CHECK (from_operator <> to_operator)
 );
+-- One thing cannot be promised twice; and the clock asks for what is open, by its hour.
+CREATE UNIQUE INDEX uq_transfer_scope_key ON transfer (scope, key) WHERE state IN ('proposed', 'agreed');
+CREATE INDEX ix_transfer_effective_at ON transfer (effective_at) WHERE state IN ('proposed', 'agreed');
 
 CREATE TABLE notice (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT pk_notice PRIMARY KEY,
   operator text COLLATE "C" NOT NULL CONSTRAINT fk_notice_operator_operator REFERENCES operator (id),
   code text COLLATE "C" NOT NULL,
   kind text COLLATE "C" NOT NULL,
@@ -26,3 +30,10 @@ CREATE TABLE notice (
   at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX ix_notice_operator_id ON notice (operator, id);
+
+CREATE TABLE duty (
+  name text COLLATE "C" CONSTRAINT pk_duty PRIMARY KEY,
+  done_at timestamptz,
+  failed_at timestamptz,
+  failure text
+);

@@ -1,2 +1,3 @@
+DROP TABLE duty;
 DROP TABLE notice;
 DROP TABLE transfer;

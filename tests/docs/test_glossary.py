@@ -8,7 +8,19 @@ from app.mailboxes.models import MailboxType
 from tests.docs.markdown import ROOT, words
 
 GLOSSARY = ROOT / "docs" / "glossary.md"
-MODELS = ("access", "imports", "mailboxes", "organizations", "practitioners", "publication", "terminology", "trust")
+MODELS = (
+    "access",
+    "duties",
+    "imports",
+    "mailboxes",
+    "notices",
+    "organizations",
+    "practitioners",
+    "publication",
+    "terminology",
+    "transfers",
+    "trust",
+)
 
 
 def test_every_table_is_in_the_glossary() -> None:

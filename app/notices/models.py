@@ -1,0 +1,26 @@
+"""Notices: what an operator is told of its own mailboxes, domains, transfers and conformity file."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, func
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, Key
+
+Instant = TIMESTAMP(timezone=True)
+
+
+class Notice(Base):
+    """One notice to one operator. `kind` and `key` name what it is about, `detail` is a JSON object as text."""
+
+    __tablename__ = "notice"
+    __table_args__ = (Index(None, "operator", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    operator: Mapped[Key] = mapped_column(ForeignKey("operator.id"))
+    code: Mapped[Key]
+    kind: Mapped[Key]
+    key: Mapped[Key]
+    detail: Mapped[str]
+    at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
