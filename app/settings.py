@@ -5,12 +5,22 @@ Each setting is described, with the consequence of changing it, in `.env.example
 
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app import mail_domains
 
 PREFIX = "ANNUAIRE_"
+
+
+# Names separated by spaces, as one writes them in a file of settings.
+MailDomains = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(lambda given: mail_domains.names_of(given) if isinstance(given, str) else given),
+]
 
 
 class UnknownSetting(ValueError):
@@ -47,6 +57,8 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     drain_lock_ms: int = Field(100, ge=1)
     publish_wide: int = Field(1_000, ge=1)
+    mailbox_domains: MailDomains = ("*.mssante.fr", "interop-mssante.apicrypt.org")
+
 
     @model_validator(mode="after")
     def _no_unknown_variable(self) -> Self:
