@@ -15,7 +15,7 @@ import uvicorn
 
 from app import db, logs
 from app.access.commands import app as key_app
-from app.access.keys import PepperMissing
+from app.access.peppers import PepperMissing
 from app.console import DIFFERENCES, DONE, INTERRUPTED, REFUSED, USAGE, Refused, emit, one_line, refuse, say
 from app.doctor import examine, missing_migrations
 from app.embedded.attach import settings_for

@@ -8,8 +8,9 @@ from fastapi import FastAPI
 
 from app import documentation, health, logs, openapi, problems
 from app.access import routes as access
-from app.access.keys import require_pepper
+from app.access.peppers import Peppers, former_peppers
 from app.access.rules import guarded
+from app.access.usage import Usage
 from app.body_limit import limited
 from app.db import open_engine, read_pool
 from app.direct import direct
@@ -36,7 +37,7 @@ FEATURES = (mailboxes, practitioners, organizations, publication, trust, access,
 
 def create_app(settings: Settings) -> FastAPI:
     """The API. Raises PepperMissing: without a secret no key can be checked."""
-    require_pepper(settings.key_pepper)
+    peppers = Peppers.of(settings)
     logs.configure(settings.log_level)
     app = FastAPI(
         lifespan=_lifespan,
@@ -50,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     # Flat and guarded: nested routers cost every request a second matching.
     routes = (route for feature in FEATURES for route in feature.router.routes)
     app.router.routes.extend(guarded(limited(direct(route), LARGEST_BODY)) for route in routes)
-    _hold(app, settings)
+    _hold(app, settings, peppers)
     openapi.install(app)
     problems.install(app)
     app.add_middleware(HeadAsGet)
@@ -58,12 +59,14 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _hold(app: FastAPI, settings: Settings) -> None:
+def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     """What routes reach through the app: no globals."""
     app.state.settings = settings
     app.state.metrics = health.Metrics()
     app.state.schema_head = health.schema_head()
-    app.state.cursors = Cursors(settings.key_pepper)
+    app.state.peppers = peppers
+    app.state.usage = Usage(peppers.current)
+    app.state.cursors = Cursors(settings.key_pepper, *former_peppers(settings))
     app.state.feed_cursors = FeedCursors(app.state.cursors)
     app.state.digests = Digests()
     app.state.spool = Spool(settings.spool_dir, settings.import_upload_limit)
@@ -78,7 +81,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.engine = open_engine(settings)
     await app.state.pool.open(wait=False)
     try:
-        yield
+        async with app.state.usage.kept(app.state.engine):
+            yield
     finally:
         await app.state.pool.close()
         await app.state.engine.dispose()

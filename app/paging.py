@@ -53,10 +53,11 @@ class Total(BaseModel):
 
 
 class Cursors:
-    """Seals and opens cursors under a key derived from the pepper."""
+    """Seals and opens cursors under a key derived from the pepper in force; opens those of former peppers too."""
 
-    def __init__(self, pepper: SecretStr) -> None:
-        self._key = hmac.digest(pepper.get_secret_value().encode(), b"annuaire cursor", "sha256")
+    def __init__(self, pepper: SecretStr, *former: SecretStr) -> None:
+        peppers = (pepper, *former)
+        self._keys = [hmac.digest(each.get_secret_value().encode(), b"annuaire cursor", "sha256") for each in peppers]
 
     def seal(self, binding: str, position: Sequence[str | int]) -> str:
         """An opaque text for this position, good only for the same `binding` (route and filters)."""
@@ -67,12 +68,20 @@ class Cursors:
         """The position. Raises CursorInvalid."""
         sealed = decode(cursor)
         payload = sealed[SEAL_BYTES:]
-        if not hmac.compare_digest(sealed[:SEAL_BYTES], self.sign(binding, payload)):
+        if not self.is_signed(sealed[:SEAL_BYTES], binding, payload):
             raise CursorInvalid("Use `next` of the page before, unchanged and with the same filters.")
         return tuple(json.loads(payload))
 
     def sign(self, binding: str, payload: bytes) -> bytes:
-        return hmac.digest(self._key, binding.encode() + b"\0" + payload, "sha256")[:SEAL_BYTES]
+        return _seal(self._keys[0], binding, payload)
+
+    def is_signed(self, seal: bytes, binding: str, payload: bytes, size: int = SEAL_BYTES) -> bool:
+        """Whether these are the first `size` bytes of a seal of ours."""
+        return any(hmac.compare_digest(seal, _seal(key, binding, payload)[:size]) for key in self._keys)
+
+
+def _seal(key: bytes, binding: str, payload: bytes) -> bytes:
+    return hmac.digest(key, binding.encode() + b"\0" + payload, "sha256")[:SEAL_BYTES]
 
 
 def encode(token: bytes) -> str:

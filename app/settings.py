@@ -37,8 +37,9 @@ class Settings(BaseSettings):
     database_pool: int = Field(8, ge=1)
     statement_timeout_ms: int = Field(5_000, ge=0)
 
-    # Secret of the HMAC under which API keys are stored: whoever changes it makes every key unknown.
+    # Secret of the HMAC under which API keys are stored, and those before it, which still know their keys.
     key_pepper: SecretStr = SecretStr("")
+    former_key_peppers: SecretStr = SecretStr("")
     anonymous_access: bool = True
     publish_with_key: bool = False
 

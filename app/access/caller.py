@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 
-from app.access.keys import KeyInvalid, Presented, find, parse
+from app.access.key_check import find
+from app.access.key_form import KeyInvalid, Presented, parse
 from app.problems import CredentialsInvalid
 
 Scope = Literal["read", "publish", "admin", "audit"]
@@ -26,7 +28,8 @@ class Identity:
     `credential` says by what it was known, for the audit trail: `key:<id>`, `certificate:<first 16 hex digits of its
     SHA-256>` or `token:<id of the client's key>`. `certificate` is the canonical name of the client certificate, if one
     came with the request. `is_strong`: proved by a private key (certificate, private_key_jwt), not by a shared secret.
-    `budget`: persons this caller may newly see in a day; None = not bound by one.
+    `budget`: persons this caller may newly see in a day; None = not bound by one. `expires_at`: when the key or token
+    ends.
     """
 
     id: str | None = None
@@ -37,6 +40,8 @@ class Identity:
     certificate: str | None = None
     is_strong: bool = False
     budget: int | None = None
+    expires_at: datetime | None = None
+    certificate_expires_at: datetime | None = None
 
     def may(self, scope: Scope) -> bool:
         return any(scope in IMPLIED[each] for each in self.scopes)
@@ -59,12 +64,21 @@ async def identify(request: Request) -> Identity:
     header = request.headers.get("authorization")
     if header is None:
         return ANONYMOUS
+    state = request.app.state
     try:
-        presented = _bearer(header)
-        found = await find(request.app.state.pool, request.app.state.settings.key_pepper, presented)
+        found = await find(state.pool, state.peppers, _bearer(header))
     except KeyInvalid as fault:
         raise CredentialsInvalid(str(fault)) from None
-    return Identity(found.id, found.name, found.operator, frozenset(found.scopes), credential=f"key:{found.id}")
+    state.usage.note_key(found.id, found.digest_in_force)
+    return Identity(
+        found.id,
+        found.name,
+        found.operator,
+        frozenset(found.scopes),
+        credential=f"key:{found.id}",
+        budget=found.budget,
+        expires_at=found.expires_at,
+    )
 
 
 def _bearer(header: str) -> Presented:

@@ -1,117 +1,112 @@
-"""API keys: made, stored and checked.
+"""API keys as administrators handle them: issued, renewed, revoked and listed."""
 
-    annuaire_<id>_<secret><checksum>      id 10, secret 52 (256 bits), checksum 7 characters of a-z and 2-7
-
-The checksum finds typing errors and lets secret scanners recognise a key without asking. The database holds
-HMAC-SHA256(pepper, id and secret) only: whoever reads it, or guesses at it without the pepper, gets no key.
-"""
-
-import hmac
-import re
-import secrets
-import zlib
-from base64 import b32encode
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import class_row
-from psycopg_pool import AsyncConnectionPool
 from pydantic import SecretStr
 
-PREFIX = "annuaire"
-ID_CHARACTERS = 10
-SECRET_BYTES = 32
-FORM = re.compile(r"annuaire_([a-z2-7]{10})_([a-z2-7]{52})([a-z2-7]{7})")
+from app.access.audit import row_hash
+from app.access.key_form import make
+from app.access.peppers import Pepper, Peppers
 
-FIND = "SELECT id, name, operator, scopes, digest FROM api_key WHERE id = %s AND revoked_at IS NULL"
+# No key lives longer than a year: who still needs one renews it, who does not is forgotten (reliability.md §6.1).
+LONGEST = timedelta(days=365)
+LISTED = "id, name, scopes, operator, budget, created_at, expires_at, revoked_at, last_used_at, pepper, replaces"
 
-
-class KeyInvalid(Exception):
-    """A text that is no key, or a key that is not known or was revoked. The message is for its sender."""
-
-
-class PepperMissing(ValueError):
-    """Keys cannot be kept without a secret of the installation."""
-
-
-class Presented(NamedTuple):
-    """A key as a caller sent it, well formed."""
-
-    id: str
-    secret: str
+INSERT = """
+INSERT INTO api_key (id, name, digest, pepper, scopes, operator, budget, expires_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, now() + %s)
+"""
+RENEW = """
+INSERT INTO api_key (id, name, digest, pepper, scopes, operator, budget, expires_at, replaces)
+SELECT %(new)s, name, %(digest)s, %(pepper)s, scopes, operator, budget, now() + %(expires_in)s, id
+FROM api_key WHERE id = %(old)s
+"""
 
 
-class Known(NamedTuple):
-    """A key that is in force."""
+class KeyUnknown(LookupError):
+    """No key has this id."""
 
-    id: str
-    name: str
-    operator: str | None
-    scopes: Sequence[str]
+
+class KeyNotInForce(ValueError):
+    """The key was revoked or has expired."""
+
+
+class KeyAlreadyRenewed(ValueError):
+    """A successor of the key is in force: two live keys are what a change-over needs, and no more."""
 
 
 class Listed(NamedTuple):
-    """A key as administrators see it."""
+    """A key as administrators see it. `pepper`: id of the pepper it is stored under, None where nobody noted it."""
 
     id: str
     name: str
     scopes: list[str]
     operator: str | None
+    budget: int | None
     created_at: datetime
+    expires_at: datetime
     revoked_at: datetime | None
+    last_used_at: datetime | None
+    pepper: str | None
+    replaces: str | None
 
+    def state(self, now: datetime) -> str:
+        if self.revoked_at:
+            return "revoked"
+        return "in force" if self.expires_at > now else "expired"
 
-def make(pepper: SecretStr) -> tuple[str, str, bytes]:
-    """(id, key, digest) of a new key. The key is shown once; only the digest is stored."""
-    identifier = _text(secrets.token_bytes(8))[:ID_CHARACTERS]
-    secret = _text(secrets.token_bytes(SECRET_BYTES))
-    key = f"{PREFIX}_{identifier}_{secret}{_checksum(identifier, secret)}"
-    return identifier, key, digest(pepper, Presented(identifier, secret))
-
-
-def parse(key: str) -> Presented:
-    """The parts of a key. Raises KeyInvalid for any text that we cannot have made."""
-    match = FORM.fullmatch(key)
-    if not match or match[3] != _checksum(match[1], match[2]):
-        raise KeyInvalid("This is not a key of this directory: copy it again, whole.")
-    return Presented(match[1], match[2])
-
-
-def digest(pepper: SecretStr, key: Presented) -> bytes:
-    """What is stored of a key. Raises PepperMissing."""
-    return hmac.digest(require_pepper(pepper), f"{key.id}_{key.secret}".encode(), "sha256")
-
-
-def require_pepper(pepper: SecretStr) -> bytes:
-    """The pepper as bytes. Raises PepperMissing when there is none."""
-    value = pepper.get_secret_value().strip()
-    if not value:
-        raise PepperMissing("ANNUAIRE_KEY_PEPPER is empty: set it to a long random text and keep it.")
-    return value.encode()
-
-
-async def find(pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]], pepper: SecretStr, key: Presented) -> Known:
-    """The key in force. Asks the database each time, so that a revoked key stops at once. Raises KeyInvalid."""
-    async with pool.connection() as connection:
-        row = await (await connection.execute(FIND, (key.id,))).fetchone()
-    stored = row[4] if row else b""
-    if not row or not hmac.compare_digest(stored, digest(pepper, key)):
-        raise KeyInvalid("This key is not known, or it was revoked.")
-    return Known(*row[:4])
+    def audited(self) -> bytes | None:
+        """What the audit trail keeps of it: uses, and the pepper, change without anybody's act."""
+        return row_hash(
+            {name: value for name, value in self._asdict().items() if name not in {"last_used_at", "pepper"}}
+        )
 
 
 def issue(
-    connection: psycopg.Connection[Any], pepper: SecretStr, name: str, scopes: Sequence[str], operator: str | None
+    connection: psycopg.Connection[Any],
+    pepper: SecretStr,
+    name: str,
+    scopes: Sequence[str],
+    operator: str | None,
+    *,
+    expires_in: timedelta = LONGEST,
+    budget: int | None = None,
 ) -> tuple[str, str]:
     """(id, key) of a new key in force. Raises psycopg.errors.ForeignKeyViolation for an unknown operator."""
-    identifier, key, stored = make(pepper)
+    current = _current(pepper)
+    identifier, key, stored = make(current)
     connection.execute(
-        "INSERT INTO api_key (id, name, digest, scopes, operator) VALUES (%s, %s, %s, %s, %s)",
-        (identifier, name, stored, sorted(set(scopes)), operator),
+        INSERT, (identifier, name, stored, current.id, sorted(set(scopes)), operator, budget, expires_in)
     )
     return identifier, key
+
+
+def renew(
+    connection: psycopg.Connection[Any],
+    pepper: SecretStr,
+    identifier: str,
+    *,
+    overlap: timedelta,
+    expires_in: timedelta = LONGEST,
+) -> tuple[str, str]:
+    """(id, key) of a new key with the rights of an old one, which ends after `overlap` at the latest.
+
+    Raises KeyUnknown, KeyNotInForce or KeyAlreadyRenewed.
+    """
+    _require_renewable(connection, identifier)
+    current = _current(pepper)
+    new, key, stored = make(current)
+    connection.execute(
+        RENEW, {"new": new, "digest": stored, "pepper": current.id, "expires_in": expires_in, "old": identifier}
+    )
+    connection.execute(
+        "UPDATE api_key SET expires_at = least(expires_at, now() + %s) WHERE id = %s", (overlap, identifier)
+    )
+    return new, key
 
 
 def revoke(connection: psycopg.Connection[Any], identifier: str) -> datetime | None:
@@ -125,13 +120,32 @@ def revoke(connection: psycopg.Connection[Any], identifier: str) -> datetime | N
 def every_key(connection: psycopg.Connection[Any]) -> list[Listed]:
     """All keys that were ever issued, oldest first."""
     with connection.cursor(row_factory=class_row(Listed)) as cursor:
-        cursor.execute("SELECT id, name, scopes, operator, created_at, revoked_at FROM api_key ORDER BY created_at, id")
+        cursor.execute(f"SELECT {LISTED} FROM api_key ORDER BY created_at, id")  # noqa: S608 - a constant of ours
         return cursor.fetchall()
 
 
-def _text(value: bytes) -> str:
-    return b32encode(value).decode().rstrip("=").lower()
+def one_key(connection: psycopg.Connection[Any], identifier: str) -> Listed | None:
+    """The key of this id."""
+    with connection.cursor(row_factory=class_row(Listed)) as cursor:
+        cursor.execute(f"SELECT {LISTED} FROM api_key WHERE id = %s", (identifier,))  # noqa: S608 - a constant of ours
+        return cursor.fetchone()
 
 
-def _checksum(identifier: str, secret: str) -> str:
-    return _text(zlib.crc32(f"{identifier}_{secret}".encode()).to_bytes(4, "big"))
+def _require_renewable(connection: psycopg.Connection[Any], identifier: str) -> None:
+    """Locks the key: of two who renew it at once, the second is told."""
+    row = connection.execute(
+        "SELECT revoked_at IS NULL AND expires_at > now() FROM api_key WHERE id = %s FOR UPDATE", (identifier,)
+    ).fetchone()
+    if row is None:
+        raise KeyUnknown(identifier)
+    if not row[0]:
+        raise KeyNotInForce(identifier)
+    successor = connection.execute(
+        "SELECT id FROM api_key WHERE replaces = %s AND revoked_at IS NULL AND expires_at > now()", (identifier,)
+    ).fetchone()
+    if successor:
+        raise KeyAlreadyRenewed(successor[0])
+
+
+def _current(pepper: SecretStr) -> Pepper:
+    return Peppers(pepper).current

@@ -12,13 +12,18 @@ Instant = TIMESTAMP(timezone=True)
 
 
 class ApiKey(Base):
-    """A credential of a caller. `digest` = HMAC-SHA256 of the secret under the pepper; scopes add up."""
+    """A credential of a caller. `digest` = HMAC-SHA256 of the secret under the pepper; scopes add up.
+
+    `pepper`: id of that pepper, None for a key of before peppers had ids; `replaces`: the key that this one renews;
+    `last_used_at` may lag by a minute; `budget`: persons it may newly see in a day, None = not bound.
+    """
 
     __tablename__ = "api_key"
     __table_args__ = (
         CheckConstraint(
             "scopes <@ ARRAY['read', 'publish', 'admin', 'audit'] AND cardinality(scopes) > 0", name="scopes"
         ),
+        CheckConstraint("budget > 0", name="budget"),
     )
 
     id: Mapped[Key] = mapped_column(primary_key=True)
@@ -28,6 +33,11 @@ class ApiKey(Base):
     operator: Mapped[OptionalKey] = mapped_column(ForeignKey("operator.id"))
     created_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant, server_default=text("now() + interval '365 days'"))
+    pepper: Mapped[OptionalKey]
+    replaces: Mapped[OptionalKey] = mapped_column(ForeignKey("api_key.id"))
+    last_used_at: Mapped[datetime | None] = mapped_column(Instant)
+    budget: Mapped[int | None]
 
 
 class Audit(Base):

@@ -5,7 +5,7 @@ DIR (the data directory) holds
     lock            held while `annuaire up` runs there
     id              written when the directory is made: tells ours from one that was there before
     run.json        where the running parts listen (0600); read by `--data-dir DIR` of the other commands
-    secrets/        key_pepper, made once
+    secrets/        key_pepper, made once; former_key_peppers, by whoever changes it
     log/            what each child said
     pg, ldap        the engines' data, private to the engines' account: directories, or links to where they had to go
     sample/         the synthetic files of `--sample`

@@ -14,7 +14,7 @@ from app.console import Refused
 from app.embedded.lock import Lock
 from app.embedded.ports import LOOPBACK
 from app.embedded.runfile import Run, read_run
-from app.embedded.secret import key_pepper
+from app.embedded.secret import former_key_peppers, key_pepper
 from app.embedded.slapd import Slapd
 from app.settings import PREFIX, Settings
 
@@ -73,6 +73,7 @@ def _overrides(run: Run) -> dict[str, str]:
         "ldap_uri": run.ldapi,
         "ldap_suffix": run.ldap_suffix,
         "key_pepper": key_pepper(Path(run.data_dir)),
+        "former_key_peppers": former_key_peppers(Path(run.data_dir)),
         "spool_dir": str(Path(run.data_dir) / "spool"),
     }
 

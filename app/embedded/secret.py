@@ -1,4 +1,8 @@
-"""Secrets of an embedded installation, made once below DIR/secrets."""
+"""Secrets of an embedded installation, made once below DIR/secrets.
+
+key_pepper              the secret under which API keys are stored
+former_key_peppers      those before it, one a line: put there by whoever changes it, else missing
+"""
 
 import os
 import secrets
@@ -20,3 +24,9 @@ def key_pepper(data_dir: Path) -> str:
             os.fsync(stream.fileno())
         partial.replace(file)
     return file.read_text(encoding="ascii").strip()
+
+
+def former_key_peppers(data_dir: Path) -> str:
+    """The secrets before that one, separated by spaces; empty when it was never changed."""
+    file = data_dir / "secrets" / "former_key_peppers"
+    return " ".join(file.read_text(encoding="utf-8").split()) if file.exists() else ""

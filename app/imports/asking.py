@@ -1,10 +1,11 @@
 """Who asks a command for an import: the key of an admin, when the rule of two persons wants to know."""
 
-import hmac
 import sys
 from pathlib import Path
 
-from app.access.keys import FIND, KeyInvalid, Known, digest, parse
+from app.access.key_check import find_for_command
+from app.access.key_form import KeyInvalid, parse
+from app.access.peppers import Peppers
 from app.console import Refused
 from app.db import connect
 from app.settings import Settings
@@ -17,13 +18,10 @@ def admin_of(settings: Settings, key_file: Path) -> str:
     text = sys.stdin.readline() if str(key_file) == "-" else key_file.read_text(encoding="utf-8")
     try:
         presented = parse(text.strip())
+        with connect(settings) as connection:
+            known = find_for_command(connection, Peppers.of(settings), presented)
     except KeyInvalid as error:
         raise Refused(str(error), "key.invalid") from error
-    with connect(settings) as connection:
-        row = connection.execute(FIND, [presented.id]).fetchone()
-    if not row or not hmac.compare_digest(row[4], digest(settings.key_pepper, presented)):
-        raise Refused("This key is not known, or it was revoked.", "key.invalid")
-    known = Known(*row[:4])
     if "admin" not in known.scopes:
         raise Refused(f"key {known.id} is not an admin's: imports need the scope admin", "key.scope")
     return known.id

@@ -1,1 +1,6 @@
-ALTER TABLE api_key DROP COLUMN expires_at, DROP COLUMN pepper, DROP COLUMN replaces, DROP COLUMN last_used_at, DROP COLUMN budget;
+ALTER TABLE api_key
+  DROP COLUMN expires_at,
+  DROP COLUMN pepper,
+  DROP COLUMN replaces,
+  DROP COLUMN last_used_at,
+  DROP COLUMN budget;

@@ -54,6 +54,31 @@ def test_a_key_is_issued_works_is_listed_and_is_revoked(
     assert annuaire("key", "revoke", issued["id"]) == (0, revoked)
 
 
+def test_a_key_is_renewed_and_every_act_is_written_down(
+    annuaire: Any, client: TestClient, registry: Connection
+) -> None:
+    _, first = annuaire("key", "issue", "--name", "a", "--scope", "read", "--expires-in", "90", "--budget", "20")
+    code, second = annuaire("key", "renew", first["id"], "--overlap", "0", "--expires-in", "30")
+    assert (code, second["replaces"]) == (0, first["id"])
+    for key, status in ((first, 401), (second, 200)):
+        assert client.get("/v1/me", headers={"Authorization": f"Bearer {key['key']}"}).status_code == status
+    annuaire("key", "revoke", second["id"])
+    annuaire("key", "revoke", second["id"])
+    _, listed = annuaire("key", "list")
+    assert [(key["state"], key["budget"], key["replaces"]) for key in listed] == [
+        ("expired", 20, None),
+        ("revoked", 20, first["id"]),
+    ]
+    acts = registry.execute("SELECT action, object_key, detail FROM audit ORDER BY sequence").fetchall()
+    assert acts == [
+        ("key.issued", first["id"], ""),
+        ("key.renewed", first["id"], f"by {second['id']}"),
+        ("key.revoked", second["id"], ""),
+    ]
+    code, refused = annuaire("key", "renew", second["id"])
+    assert (code, refused["error"]["code"]) == (2, "key.not_in_force")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "error"),
     [
@@ -61,6 +86,9 @@ def test_a_key_is_issued_works_is_listed_and_is_revoked(
         (("issue", "--name", "x", "--scope", "read", "--operator", "nobody"), 2, "operator.unknown"),
         (("issue", "--name", "x", "--scope", "write"), 64, "usage"),
         (("issue", "--name", "x"), 64, "usage"),
+        (("issue", "--name", "x", "--scope", "read", "--expires-in", "366"), 64, "usage"),
+        (("issue", "--name", "x", "--scope", "read", "--budget", "0"), 64, "usage"),
+        (("renew", "nobody"), 2, "key.unknown"),
     ],
 )
 def test_what_cannot_be_done_is_refused(annuaire: Any, arguments: tuple[str, ...], code: int, error: str) -> None:

@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from app.access.keys import FORM, KeyInvalid, PepperMissing, digest, make, parse, revoke
+from app.access.key_form import FORM, KeyInvalid, digest, make, parse
+from app.access.keys import revoke
+from app.access.peppers import PepperMissing, Peppers
 from app.main import create_app
 from app.settings import Settings
 from tests.builders import an_operator
 
 Connection = psycopg.Connection[Any]
-PEPPER = SecretStr("pepper")
+PEPPER = Peppers(SecretStr("pepper")).current
 
 
 def test_a_key_is_long_and_no_two_are_alike() -> None:
@@ -33,7 +35,7 @@ def test_a_key_opens_to_its_id_and_digest() -> None:
     parsed = parse(key)
     assert parsed.id == identifier
     assert digest(PEPPER, parsed) == stored
-    assert digest(SecretStr("another"), parsed) != stored
+    assert digest(Peppers(SecretStr("another")).current, parsed) != stored
     assert parsed.secret.encode() not in stored
 
 

@@ -55,6 +55,15 @@ def test_the_children_get_the_same_as_environment(tmp_path: Path) -> None:
     assert environment["PATH"] == os.environ["PATH"]
 
 
+def test_a_pepper_that_was_changed_is_named_as_a_former_one(tmp_path: Path) -> None:
+    first = key_pepper(tmp_path)
+    assert environment_for(a_run(tmp_path))["ANNUAIRE_FORMER_KEY_PEPPERS"] == ""
+    (tmp_path / "secrets" / "key_pepper").rename(tmp_path / "secrets" / "former_key_peppers")
+    environment = environment_for(a_run(tmp_path))
+    assert environment["ANNUAIRE_FORMER_KEY_PEPPERS"] == first
+    assert environment["ANNUAIRE_KEY_PEPPER"] != first
+
+
 def test_where_one_tries_a_directory_a_key_publishes_unless_the_environment_says_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

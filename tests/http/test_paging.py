@@ -28,6 +28,19 @@ def test_a_cursor_does_not_open_for_another_question(one: str, other: str, posit
         ELSEWHERE.open(one, CURSORS.seal(one, position))
 
 
+def test_a_cursor_outlives_a_change_of_the_pepper_that_names_the_former_one() -> None:
+    changed = Cursors(SecretStr("another pepper"), SecretStr("pepper"))
+    assert changed.open("q", CURSORS.seal("q", (1,))) == (1,)
+    assert changed.seal("q", (1,)) == ELSEWHERE.seal("q", (1,))
+    assert FeedCursors(changed).open(FeedCursors(CURSORS).seal("epoch", 7)).is_ours
+
+
+@pytest.mark.parametrize("size", range(1, 16))
+def test_a_seal_cut_short_is_none(size: int) -> None:
+    with pytest.raises(CursorInvalid):
+        CURSORS.open("q", encode(CURSORS.sign("q", b"")[:size]))
+
+
 @given(POSITIONS, st.integers(0, 10_000), st.characters())
 def test_an_altered_cursor_does_not_open(position: tuple[str | int, ...], place: int, letter: str) -> None:
     cursor = CURSORS.seal("q", position)
