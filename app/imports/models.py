@@ -35,7 +35,8 @@ class ImportRun(Base):
 
     `number` names it inside the database. The plan rests on `base`, the state of its source; `staged` lines lie in the
     run's schema, and `bulk` names the tables of which every row would be new. `mode`: first, full, delta or same.
-    `wish` is what a worker is asked to do with it: plan the file in `spool`, apply or undo, for `wish_by`.
+    `wish` is what a worker is asked to do with it: plan the file in `spool`, apply or undo, for `wish_by`; not before
+    `effective_at`, if that is set.
     """
 
     __tablename__ = "import_run"
@@ -83,6 +84,7 @@ class ImportRun(Base):
     wish: Mapped[str | None]
     wish_guards: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     wish_by: Mapped[str | None]
+    effective_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class ImportReject(Base):

@@ -21,7 +21,8 @@ SELECT c.conrelid::regclass::text,
   (SELECT array_agg(a.attname ORDER BY k.place) FROM unnest(c.confkey) WITH ORDINALITY AS k (number, place)
    JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number),
   EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attname = 'created_run')
-FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = to_regclass(%s)
+-- What goes with its row (a notice to an operator) holds nobody.
+FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = to_regclass(%s) AND c.confdeltype <> 'c'
 """
 PUT_BACK = """
 UPDATE {table} t SET {set}

@@ -18,7 +18,7 @@ class Notice(Base):
     __table_args__ = (Index(None, "operator", "id"),)
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    operator: Mapped[Key] = mapped_column(ForeignKey("operator.id"))
+    operator: Mapped[Key] = mapped_column(ForeignKey("operator.id", ondelete="CASCADE"))
     code: Mapped[Key]
     kind: Mapped[Key]
     key: Mapped[Key]

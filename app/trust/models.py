@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, func, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, func, text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -84,7 +84,10 @@ class ConformityException(Base):
 
 
 class OperatorCertificate(Written, Base):
-    """The canonical distinguished name of a certificate of an operator, and the spelling in which it was listed."""
+    """The canonical distinguished name of a certificate of an operator, and the spelling in which it was listed.
+
+    `expires_at` is known of those that were shown as a whole, not by their name alone.
+    """
 
     __tablename__ = "operator_certificate"
     __table_args__ = (Index(None, "operator"),)
@@ -92,6 +95,7 @@ class OperatorCertificate(Written, Base):
     dn: Mapped[Key] = mapped_column(primary_key=True)
     operator: Mapped[Key] = mapped_column(ForeignKey("operator.id"))
     listed_as: Mapped[str]
+    expires_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Domain(Written, Base):
@@ -113,3 +117,14 @@ class Domain(Written, Base):
     responsible_contact: Mapped[str | None]
     support_contact: Mapped[str | None]
     source_updated: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class TrustEdition(Base):
+    """The one row that numbers the states of operators, certificates and domains; triggers keep it."""
+
+    __tablename__ = "trust_edition"
+    __table_args__ = (CheckConstraint("singleton", name="singleton"),)
+
+    singleton: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    number: Mapped[int] = mapped_column(BigInteger)
+    changed_at: Mapped[datetime] = mapped_column(Instant)

@@ -22,7 +22,7 @@ CREATE INDEX ix_transfer_effective_at ON transfer (effective_at) WHERE state IN 
 
 CREATE TABLE notice (
   id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT pk_notice PRIMARY KEY,
-  operator text COLLATE "C" NOT NULL CONSTRAINT fk_notice_operator_operator REFERENCES operator (id),
+  operator text COLLATE "C" NOT NULL CONSTRAINT fk_notice_operator_operator REFERENCES operator (id) ON DELETE CASCADE,
   code text COLLATE "C" NOT NULL,
   kind text COLLATE "C" NOT NULL,
   key text COLLATE "C" NOT NULL,

@@ -6,8 +6,11 @@ ALTER TABLE operator
   ADD COLUMN state_reason text,
   ADD COLUMN state_since timestamptz NOT NULL DEFAULT now();
 
+-- Known where the certificate itself was shown, not only its name.
+ALTER TABLE operator_certificate ADD COLUMN expires_at timestamptz;
+
 CREATE TABLE conformity_document (
-  id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id integer GENERATED ALWAYS AS IDENTITY CONSTRAINT pk_conformity_document PRIMARY KEY,
   operator text COLLATE "C" NOT NULL CONSTRAINT fk_conformity_document_operator_operator REFERENCES operator (id),
   kind text COLLATE "C" NOT NULL CONSTRAINT ck_conformity_document_kind CHECK (kind IN ('contract', 'commitment', 'hosting')),
   reference text NOT NULL,
@@ -20,7 +23,7 @@ CREATE TABLE conformity_document (
 CREATE INDEX ix_conformity_document_operator_kind ON conformity_document (operator, kind);
 
 CREATE TABLE conformity_exception (
-  id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id integer GENERATED ALWAYS AS IDENTITY CONSTRAINT pk_conformity_exception PRIMARY KEY,
   operator text COLLATE "C" NOT NULL CONSTRAINT fk_conformity_exception_operator_operator REFERENCES operator (id),
   reason text NOT NULL,
   expires_on date NOT NULL,
@@ -48,10 +51,9 @@ COMMENT ON VIEW conformity_piece IS
 CREATE FUNCTION conformity_waiver(asked_operator text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
   SELECT w.waiver FROM (
-    SELECT 1 AS position, 'white list' AS waiver FROM operator o
-    WHERE o.id = asked_operator AND o.source = 'liste_blanche'
-      AND (SELECT true FROM operator_certificate c JOIN domain d ON d.certificate = c.dn
-           WHERE c.operator = o.id AND d.source = 'liste_blanche' LIMIT 1) IS TRUE
+    SELECT 1 AS position, 'white list' AS waiver
+    WHERE (SELECT true FROM operator_certificate c JOIN domain d ON d.certificate = c.dn
+           WHERE c.operator = asked_operator AND d.source = 'liste_blanche' LIMIT 1) IS TRUE
     UNION ALL
     SELECT 2, 'exception' FROM conformity_exception e WHERE e.operator = asked_operator AND e.expires_on >= french_today()
   ) w ORDER BY w.position LIMIT 1
@@ -90,6 +92,57 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
   ) f ORDER BY f.position
 $$;
 COMMENT ON FUNCTION publishing_fault IS 'Why this operator may not publish now, each reason with its stable code and in a sentence. No row: it may.';
+
+-- Whoever changes a state or takes a domain away, a list, a command, an undo: the operator is told.
+CREATE FUNCTION tell_state() RETURNS trigger
+LANGUAGE plpgsql AS $$ BEGIN
+  NEW.state_since := now();
+  INSERT INTO notice (operator, code, kind, key, detail)
+  VALUES (NEW.id, 'operator.state_changed', 'operator', NEW.id,
+    '{"from":' || json_text(OLD.state) || ',"reason":' || json_text(NEW.state_reason) || ',"to":' || json_text(NEW.state) || '}');
+  RETURN NEW;
+END $$;
+COMMENT ON FUNCTION tell_state IS 'Dates every change of the state of an operator, and tells the operator.';
+CREATE TRIGGER tell_state BEFORE UPDATE ON operator FOR EACH ROW
+  WHEN (NEW.state IS DISTINCT FROM OLD.state) EXECUTE FUNCTION tell_state();
+
+CREATE FUNCTION tell_domain_removed() RETURNS trigger
+LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO notice (operator, code, kind, key, detail)
+  SELECT DISTINCT c.operator, 'domain.removed', 'domain', g.name, '{}'
+  FROM gone g JOIN operator_certificate c ON c.dn = g.certificate
+  -- One that is listed for another certificate of the same operator is its own as before.
+  WHERE NOT EXISTS (SELECT FROM domain d JOIN operator_certificate x ON x.dn = d.certificate
+                    WHERE d.name = g.name AND x.operator = c.operator)
+  ORDER BY 1, 4;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION tell_domain_removed IS 'Tells an operator that a domain is its own no longer.';
+CREATE TRIGGER tell_domain_removed AFTER DELETE ON domain REFERENCING OLD TABLE AS gone
+  FOR EACH STATEMENT EXECUTE FUNCTION tell_domain_removed();
+
+-- What our own white list is made of is numbered, so that it is made once for each state and not for each request.
+CREATE TABLE trust_edition (
+  singleton boolean DEFAULT true CONSTRAINT pk_trust_edition PRIMARY KEY CONSTRAINT ck_trust_edition_singleton CHECK (singleton),
+  number bigint NOT NULL,
+  changed_at timestamptz NOT NULL
+);
+INSERT INTO trust_edition (number, changed_at) VALUES (0, now());
+
+CREATE FUNCTION number_trust() RETURNS trigger
+LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE trust_edition SET number = number + 1, changed_at = clock_timestamp();
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION number_trust IS 'Another state of the trust space has another number.';
+CREATE TRIGGER number_trust AFTER INSERT OR UPDATE OR DELETE ON operator FOR EACH STATEMENT EXECUTE FUNCTION number_trust();
+CREATE TRIGGER number_trust AFTER INSERT OR UPDATE OR DELETE ON operator_certificate FOR EACH STATEMENT EXECUTE FUNCTION number_trust();
+CREATE TRIGGER number_trust AFTER INSERT OR UPDATE OR DELETE ON domain FOR EACH STATEMENT EXECUTE FUNCTION number_trust();
+
+-- A plan waits for its hour; a white list that takes much away waits for somebody who says that it is right.
+ALTER TABLE import_run ADD COLUMN effective_at timestamptz;
+INSERT INTO import_guard (source, name, level, threshold)
+VALUES ('liste_blanche', 'shrink', 'refuse', 0.05), ('liste_blanche', 'unlisted_mailboxes', 'refuse', 0.05);
 
 -- LATERAL with LIMIT forces look-ups by key, as in 0002: publish() keeps a plan that was made for empty tables.
 CREATE VIEW domain_owner AS

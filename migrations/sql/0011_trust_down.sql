@@ -97,10 +97,22 @@ COMMENT ON VIEW dependent IS 'Whose document shows something of what changed: (k
 
 DROP INDEX ix_mailbox_operator;
 DROP VIEW domain_owner;
+DELETE FROM import_guard WHERE source = 'liste_blanche' AND name IN ('shrink', 'unlisted_mailboxes');
+ALTER TABLE import_run DROP COLUMN effective_at;
+DROP TRIGGER number_trust ON domain;
+DROP TRIGGER number_trust ON operator_certificate;
+DROP TRIGGER number_trust ON operator;
+DROP FUNCTION number_trust();
+DROP TABLE trust_edition;
+DROP TRIGGER tell_domain_removed ON domain;
+DROP FUNCTION tell_domain_removed();
+DROP TRIGGER tell_state ON operator;
+DROP FUNCTION tell_state();
 DROP FUNCTION publishing_fault(text);
 DROP FUNCTION conformity_waiver(text);
 DROP VIEW conformity_piece;
 DROP FUNCTION french_today();
 DROP TABLE conformity_exception;
 DROP TABLE conformity_document;
+ALTER TABLE operator_certificate DROP COLUMN expires_at;
 ALTER TABLE operator DROP COLUMN source, DROP COLUMN state_reason, DROP COLUMN state_since;

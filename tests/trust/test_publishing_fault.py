@@ -62,6 +62,9 @@ def test_an_unknown_operator_may_not_publish(connection: Connection, operator: s
 def test_who_publishes_the_white_list_answers_for_those_it_lists(connection: Connection) -> None:
     operator = an_operator(connection)
     assert faults(connection, operator) == []
+    connection.execute("UPDATE operator SET state = 'candidate', source = 'admin'")
+    assert faults(connection, operator) == []
+    connection.execute("UPDATE operator SET state = 'active'")
     # The list drops it, and an administrator gives it a domain: from here on the file is ours to keep.
     connection.execute("UPDATE domain SET source = 'admin'")
     assert [code for code, _ in faults(connection, operator)] == ["conformity.missing"] * len(KINDS)
