@@ -14,6 +14,7 @@ import typer
 import uvicorn
 
 from app import db, logs
+from app.access.audit_commands import app as audit_app
 from app.access.commands import app as key_app
 from app.access.peppers import PepperMissing
 from app.console import DIFFERENCES, DONE, INTERRUPTED, REFUSED, USAGE, Refused, emit, one_line, refuse, say
@@ -22,6 +23,7 @@ from app.embedded.attach import settings_for
 from app.embedded.bring_up import Options
 from app.embedded.ports import LOOPBACK, require_free
 from app.embedded.up import up as run_up
+from app.grants import grant
 from app.imports.commands import app as import_app
 from app.ldap.commands import app as ldap_app
 from app.publication.commands import digest
@@ -42,6 +44,7 @@ db_app = typer.Typer(no_args_is_help=True, help="The schema of the database.")
 app.add_typer(db_app, name="db")
 app.command(epilog="Example: annuaire digest --json --data-dir var")(digest)
 app.add_typer(import_app, name="import")
+app.add_typer(audit_app, name="audit")
 app.add_typer(key_app, name="key")
 app.add_typer(operator_app, name="operator")
 app.add_typer(domain_app, name="domain")
@@ -135,6 +138,19 @@ def upgrade(
     said = f"{'missing' if check else 'applied'}: {', '.join(missing) or 'nothing'}"
     emit({"checked" if check else "applied": missing}, as_json=as_json, text=said)
     raise typer.Exit(DIFFERENCES if check and missing else DONE)
+
+
+@db_app.command(name="grant", epilog="Example: annuaire db grant annuaire_api")
+def grant_role(
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="A role of PostgreSQL that owns nothing of annuaire.")],
+    data_dir: DataDir = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Let the API run as ROLE, which can add to the audit trail and change nothing of it. Again after db upgrade."""
+    with db.connect(settings_for(data_dir)) as connection:
+        written = grant(connection, role)
+    emit({"role": role, "writes": written}, as_json=as_json, text=f"{role} may write {len(written)} tables")
 
 
 @app.command(epilog="Example: annuaire doctor --data-dir var")

@@ -7,6 +7,7 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from app import documentation, health, logs, openapi, problems
+from app.access import audit_routes as audit
 from app.access import routes as access
 from app.access.peppers import Peppers, former_peppers
 from app.access.rules import guarded
@@ -32,7 +33,7 @@ from app.trust import routes as trust
 LARGEST_BODY = 1_000_000
 
 # The most asked first.
-FEATURES = (mailboxes, practitioners, organizations, publication, trust, access, imports, health, documentation)
+FEATURES = (mailboxes, practitioners, organizations, publication, trust, access, audit, imports, health, documentation)
 
 
 def create_app(settings: Settings) -> FastAPI:

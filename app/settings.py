@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     anonymous_access: bool = True
     publish_with_key: bool = False
 
+    # A file or an HTTP URL.
+    audit_anchor: str | None = Field(None, pattern=r"^(https?://\S+|[^:]+)$")
+
     ldap_uri: str = "ldapi:///run/annuaire/ldapi"
     ldap_suffix: str = "dc=mssante,dc=fr"
     ldap_batch: int = Field(200, ge=1)

@@ -27,6 +27,7 @@ class Rule(Enum):
     READ = "a key that reads"
     PUBLISH = "an operator, by a certificate or private_key_jwt, or by a key where the setting says so"
     ADMIN = "an admin's key"
+    AUDIT = "a key with scope audit"
 
 
 # A path has one rule, or one for each method that it takes: {"GET": Rule.LOOK_UP, "PUT": Rule.PUBLISH}.
@@ -53,6 +54,8 @@ RULES: Mapping[str, Rule | Mapping[str, Rule]] = {
     "/v1/trust/operators": Rule.LOOK_UP,
     "/v1/changes": Rule.READ,
     "/v1/me": Rule.ANY_KEY,
+    "/v1/audit": Rule.AUDIT,
+    "/v1/audit/head": Rule.AUDIT,
     "/v1/imports": Rule.ADMIN,
     "/v1/imports/template.csv": Rule.ADMIN,
     "/v1/imports/template.xlsx": Rule.ADMIN,
@@ -110,6 +113,10 @@ async def _admit(request: Request, rule: Rule) -> None:
         raise CredentialsMissing("Send `Authorization: Bearer KEY`.")
     if rule is Rule.ADMIN and not caller.may("admin"):
         raise ScopeMissing("It takes a key with scope admin.")
+    if rule is Rule.AUDIT:
+        if not caller.may("audit"):
+            raise ScopeMissing("It takes a key with scope audit.")
+        return
     if rule is Rule.PUBLISH:
         _admit_writer(caller, may_use_key=settings.publish_with_key)
     if rule is not Rule.ANY_KEY and not caller.may("read"):

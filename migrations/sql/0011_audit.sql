@@ -17,6 +17,9 @@ CREATE TABLE audit (
   hash bytea NOT NULL
 );
 
+CREATE INDEX ix_audit_object_key_sequence ON audit (object_key, sequence);
+CREATE INDEX ix_audit_operator_sequence ON audit (operator, sequence);
+
 -- Where the chain ends: without it nobody would see that rows at the end are gone.
 CREATE TABLE audit_head (
   singleton boolean DEFAULT true CONSTRAINT pk_audit_head PRIMARY KEY CONSTRAINT ck_audit_head_singleton CHECK (singleton),

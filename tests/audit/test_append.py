@@ -12,12 +12,12 @@ import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.audit import FIELDS, Act, append, append_async, by_command, canonical_json, row_hash
+from app.access.audit import FIELDS, append, append_async, by_command, canonical_json, row_hash
 from app.db import open_engine
 from app.settings import Settings
+from tests.audit.acts import ACT
 from tests.harness.database import Database
 
-ACT = Act("k3l5m7n2p4", "key:k3l5m7n2p4", None, "key.issued", "key", "abc", None, b"\1\2", 'line\n"é"\x01', "req-1")
 GENESIS = bytes(32)
 
 
