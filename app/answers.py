@@ -39,6 +39,12 @@ def untagged(body: bytes, edition: int) -> Response:
     return Response(body, headers={EDITION: str(edition), "Cache-Control": "no-store"}, media_type=MEDIA_TYPE)
 
 
+def tell_shown(request: Request, resources: int) -> None:
+    """Say how many resources the answer holds: noted where the route is a read of the directory (app.access.rules)."""
+    if "shown" in request.scope["state"]:
+        request.state.shown = resources
+
+
 def _matches(held: str, tag: str) -> bool:
     """RFC 9110 §13.1.2: a list of tags or `*`, compared weakly."""
     return held.strip() == "*" or any(each.strip().removeprefix("W/") == tag for each in held.split(","))

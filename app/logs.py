@@ -20,6 +20,8 @@ HEADER = b"x-request-id"
 
 # (method, route template, status, seconds)
 Observer = Callable[[str, str, int, float], None]
+# (scope of the request, status)
+Noter = Callable[[Scope, int], None]
 
 
 def configure(level: str) -> None:
@@ -44,9 +46,12 @@ class RequestLog:
     It stands around everything else, so that errors of other middleware carry the id too.
     """
 
-    def __init__(self, app: ASGIApp, observe: Observer, unexpected: Callable[[str | None], Response]) -> None:
+    def __init__(
+        self, app: ASGIApp, observe: Observer, note: Noter, unexpected: Callable[[str | None], Response]
+    ) -> None:
         self._app = app
         self._observe = observe
+        self._note = note
         self._unexpected = unexpected
         self._logger = structlog.get_logger(__name__)
 
@@ -70,14 +75,15 @@ class RequestLog:
         try:
             await self._app(scope, receive, send_with_id)
         except Exception:
-            self._logger.exception("request failed", route=_route(scope))
+            self._logger.exception("request failed", route=route_of(scope))
             if status:  # half an answer is out: only a broken connection can say so
                 raise
             await self._unexpected(request_id)(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - started
-            method, route = scope["method"], _route(scope)
+            method, route = scope["method"], route_of(scope)
             self._observe(method, route, status, seconds)
+            self._note(scope, status)
             self._logger.info("request", method=method, route=route, status=status, ms=round(seconds * 1_000, 1))
 
 
@@ -91,6 +97,6 @@ def _request_id(scope: Scope) -> str:
     return secrets.token_hex(16)
 
 
-def _route(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
     """The template of the path, which names no one; `unknown` where no route fits."""
     return str(getattr(scope.get("route"), "path_format", "unknown"))

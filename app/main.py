@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from app import documentation, health, logs, openapi, problems
 from app.access import audit_routes as audit
 from app.access import routes as access
+from app.access.consultation import Consultations
 from app.access.peppers import Peppers, former_peppers
 from app.access.rules import guarded
 from app.access.usage import Usage
@@ -56,7 +57,12 @@ def create_app(settings: Settings) -> FastAPI:
     openapi.install(app)
     problems.install(app)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(logs.RequestLog, observe=app.state.metrics.observe, unexpected=problems.unexpected)
+    app.add_middleware(
+        logs.RequestLog,
+        observe=app.state.metrics.observe,
+        note=app.state.consultations.note,
+        unexpected=problems.unexpected,
+    )
     return app
 
 
@@ -64,6 +70,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     """What routes reach through the app: no globals."""
     app.state.settings = settings
     app.state.metrics = health.Metrics()
+    app.state.consultations = Consultations(settings, app.state.metrics.registry)
     app.state.schema_head = health.schema_head()
     app.state.peppers = peppers
     app.state.usage = Usage(peppers.current)
@@ -82,7 +89,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.engine = open_engine(settings)
     await app.state.pool.open(wait=False)
     try:
-        async with app.state.usage.kept(app.state.engine):
+        async with app.state.usage.kept(app.state.engine), app.state.consultations.kept():
             yield
     finally:
         await app.state.pool.close()

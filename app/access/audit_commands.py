@@ -9,6 +9,7 @@ import typer
 from app.access.audit_reading import NEWEST, AuditQuery, acts
 from app.access.audit_roots import SCHEMES, anchor, root, roots_of
 from app.access.audit_verify import verify
+from app.access.consultation_keeping import consultations
 from app.console import DIFFERENCES, DONE, Refused, emit
 from app.db import connect
 from app.embedded.attach import settings_for
@@ -75,6 +76,26 @@ def list_acts(
         for act in found
     ]
     emit(found, as_json=as_json, text="\n".join(lines) or "no act")
+
+
+@app.command(name="consultations", epilog="Example: annuaire audit consultations --caller key:k3l5m7n2p4")
+def list_consultations(
+    caller: Annotated[str | None, typer.Option(help="A credential as the log names it, or anonymous.")] = None,
+    before: Annotated[int, typer.Option(help="Go on below this number.", show_default=False)] = NEWEST,
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST_LIMIT)] = 50,
+    data_dir: DataDir = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Who was shown how much by which route, newest first. What was asked for is noted nowhere."""
+    with connect(settings_for(data_dir)) as connection:
+        found = consultations(connection, caller, before, limit)
+    lines = [
+        f"{each['id']:>10}  {each['at']:%Y-%m-%d %H:%M:%S%z}  {each['caller']:<30}  {each['status']}  "
+        f"{each['shown']:>5}  {each['route']}  {each['request_id']}"
+        for each in found
+    ]
+    emit(found, as_json=as_json, text="\n".join(lines) or "no consultation")
 
 
 @app.command(name="anchor", epilog="Example: annuaire audit anchor --to /mnt/witness/roots --data-dir var")

@@ -1,8 +1,8 @@
-"""API keys, whose secret is stored as an HMAC only, and the audit trail."""
+"""API keys, whose secret is stored as an HMAC only, the audit trail, and the log of consultations."""
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Text, func, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, SmallInteger, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -72,3 +72,18 @@ class AuditHead(Base):
     sequence: Mapped[int] = mapped_column(BigInteger)
     hash: Mapped[bytes]
     count: Mapped[int] = mapped_column(BigInteger)
+
+
+class Consultation(Base):
+    """One read of the directory: who was shown how many resources by which route. No search term, no address."""
+
+    __tablename__ = "consultation"
+    __table_args__ = (Index(None, "caller", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+    caller: Mapped[Key]
+    route: Mapped[Key]
+    status: Mapped[int] = mapped_column(SmallInteger)
+    shown: Mapped[int]
+    request_id: Mapped[Key]

@@ -107,6 +107,9 @@ async def _admit(request: Request, rule: Rule) -> None:
     """
     settings: Settings = request.app.state.settings
     caller = request.state.caller = await identify(request)
+    if rule in {Rule.LOOK_UP, Rule.READ}:
+        # That it is there makes the request a consultation (app.access.consultation); whoever answers says how much.
+        request.state.shown = 0
     if rule is Rule.LOOK_UP and caller.id is None and settings.anonymous_access:
         return
     if caller.id is None:

@@ -1,6 +1,10 @@
 """All duties of the worker, in the order in which those that are due at once are done."""
 
+from app.access import consultation_keeping
 from app.access.audit_roots import anchor_hourly
 from app.duties.loop import Duty
 
-DUTIES: tuple[Duty, ...] = (Duty("keep the root of the audit trail", "hour", anchor_hourly),)
+DUTIES: tuple[Duty, ...] = (
+    Duty("keep the root of the audit trail", "hour", anchor_hourly),
+    Duty("forget old consultations", "day", consultation_keeping.prune),
+)

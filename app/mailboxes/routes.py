@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
-from app.answers import resource_tag, tagged, untagged
+from app.answers import resource_tag, tagged, tell_shown, untagged
 from app.identifiers import InvalidIdentifier, MailboxAddress
 from app.mailboxes import queries
 from app.mailboxes.schemas import Mailbox, MailboxBatch, MailboxLookup, MailboxPage, MailboxQuery
@@ -44,6 +44,7 @@ async def read_mailbox(request: Request, address: Annotated[Id, Path(description
     found = await queries.by_address(request.app.state.pool, parsed)
     if found.document is None:
         _absent(found)
+    tell_shown(request, 1)
     return tagged(request, found.document.encode(), resource_tag(found.sequence, found.tag), found.edition)
 
 

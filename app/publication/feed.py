@@ -77,8 +77,16 @@ class Opened(NamedTuple):
     is_ours: bool
 
 
-async def page(pool: Pool, cursors: FeedCursors, query: FeedQuery) -> tuple[int, bytes]:
-    """(edition, body) of the page after the query's cursor.
+class Page(NamedTuple):
+    """A page of the feed as it is served; `shown` = how many documents it holds."""
+
+    edition: int
+    body: bytes
+    shown: int
+
+
+async def page(pool: Pool, cursors: FeedCursors, query: FeedQuery) -> Page:
+    """The page after the query's cursor.
 
     Raises CursorInvalid for garbage, FeedCursorExpired for a cursor of another epoch, of changes that were pruned, or
     of changes that this history has not made (it was restored from an older backup).
@@ -101,7 +109,8 @@ async def page(pool: Pool, cursors: FeedCursors, query: FeedQuery) -> tuple[int,
     last = changes[-1][0] if len(changes) == query.limit else min(begun + parameters["window"], edition)
     tail = {"next": cursors.seal(epoch, last), "edition": edition}
     items = ",".join(_item(*change) for change in changes)
-    return edition, ('{"items":[' + items + "]," + json.dumps(tail)[1:]).encode()
+    body = ('{"items":[' + items + "]," + json.dumps(tail)[1:]).encode()
+    return Page(edition, body, sum(document is not None for _, _, _, _, document, _ in changes))
 
 
 def _item(sequence: int, kind: str, key: str, operation: str, document: str | None, fingerprint: bytes | None) -> str:

@@ -8,7 +8,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.answers import body_tag, tagged
+from app.answers import body_tag, tagged, tell_shown
 from app.paging import COUNTED, ListQuery, Position, next_link, page_body, require_single_values, with_member
 from app.publication.reading import Pool
 
@@ -110,6 +110,7 @@ def listed(request: Request, query: ListQuery, found: Found) -> Response:
     page, more = found.rows[: query.limit], len(found.rows) > query.limit
     following = request.app.state.cursors.seal(_binding(request, query), page[-1][2:]) if more else None
     items = [document if match is None else with_member(document, "match", match) for document, match, *_ in page]
+    tell_shown(request, len(items))
     body = page_body(items, following, found.count, found.edition)
     return tagged(request, body, body_tag(body), found.edition, next_link(request, following))
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.answers import resource_tag, tagged
+from app.answers import resource_tag, tagged, tell_shown
 from app.problems import Problem
 from app.publication.reading import by_ids
 
@@ -30,4 +30,5 @@ async def found_one(
         keys = [document.key for document in chosen]
         raise ambiguous("Several have this id: ask again with one of the candidates.", edition=edition, candidates=keys)
     one = chosen[0]
+    tell_shown(request, 1)
     return tagged(request, one.document.encode(), resource_tag(one.sequence, one.tag), edition)

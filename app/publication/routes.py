@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from app.answers import body_tag, tagged
+from app.answers import body_tag, tagged, tell_shown
 from app.paging import require_single_values
 from app.problems import CredentialsInvalid, CredentialsMissing, CursorInvalid, InvalidRequest, ScopeMissing, documented
 from app.publication import feed
@@ -34,8 +34,9 @@ async def read_edition(request: Request) -> Response:
 async def read_changes(request: Request, query: Annotated[FeedQuery, Query()]) -> Response:
     """Every change of the directory in order, each with the current document. For keys with scope `read`."""
     require_single_values(request)
-    edition, body = await feed.page(request.app.state.pool, request.app.state.feed_cursors, query)
-    return tagged(request, body, body_tag(body), edition)
+    page = await feed.page(request.app.state.pool, request.app.state.feed_cursors, query)
+    tell_shown(request, page.shown)
+    return tagged(request, page.body, body_tag(page.body), page.edition)
 
 
 @router.get("/v1/digest", responses={200: {"model": DigestState}})

@@ -80,3 +80,14 @@ CREATE TRIGGER audit_head_stays BEFORE DELETE OR TRUNCATE ON audit_head
 -- Also where session_replication_role switches ordinary triggers off.
 ALTER TABLE audit ENABLE ALWAYS TRIGGER audit_is_append_only;
 ALTER TABLE audit_head ENABLE ALWAYS TRIGGER audit_head_stays;
+
+CREATE TABLE consultation (
+  id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT pk_consultation PRIMARY KEY,
+  at timestamptz NOT NULL,
+  caller text COLLATE "C" NOT NULL,
+  route text COLLATE "C" NOT NULL,
+  status smallint NOT NULL,
+  shown integer NOT NULL,
+  request_id text COLLATE "C" NOT NULL
+);
+CREATE INDEX ix_consultation_caller_id ON consultation (caller, id);

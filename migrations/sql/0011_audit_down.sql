@@ -1,3 +1,4 @@
+DROP TABLE consultation;
 DROP TABLE audit;
 DROP TABLE audit_head;
 DROP FUNCTION audit_append;
