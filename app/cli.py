@@ -28,7 +28,8 @@ from app.imports.commands import app as import_app
 from app.ldap.commands import app as ldap_app
 from app.publication.commands import digest
 from app.sandbox.commands import app as sandbox_app
-from app.trust.commands import domain_app, operator_app
+from app.trust.domain_commands import domain_app
+from app.trust.operator_commands import operator_app
 
 # What typer makes of a KeyboardInterrupt.
 TYPER_INTERRUPTED = 130

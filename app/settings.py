@@ -58,12 +58,12 @@ class Settings(BaseSettings):
     import_upload_limit: int = Field(2_147_483_648, ge=1)
     spool_dir: Path = Path("var/spool")
 
+    mailbox_domains: MailDomains = ("*.mssante.fr", "interop-mssante.apicrypt.org")
+
     pg_bin: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     drain_lock_ms: int = Field(100, ge=1)
     publish_wide: int = Field(1_000, ge=1)
-    mailbox_domains: MailDomains = ("*.mssante.fr", "interop-mssante.apicrypt.org")
-
 
     @model_validator(mode="after")
     def _no_unknown_variable(self) -> Self:

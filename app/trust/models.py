@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index,
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Key, Written
+from app.db import Base, Key, OptionalKey, Written
 
 Instant = TIMESTAMP(timezone=True)
 
@@ -120,7 +120,7 @@ class Domain(Written, Base):
 
 
 class TrustEdition(Base):
-    """The one row that numbers the states of operators, certificates and domains; triggers keep it."""
+    """The one row that numbers the states of operators, certificates and domains; triggers keep it at each commit."""
 
     __tablename__ = "trust_edition"
     __table_args__ = (CheckConstraint("singleton", name="singleton"),)
@@ -128,3 +128,4 @@ class TrustEdition(Base):
     singleton: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
     number: Mapped[int] = mapped_column(BigInteger)
     changed_at: Mapped[datetime] = mapped_column(Instant)
+    transaction: Mapped[OptionalKey]

@@ -125,19 +125,26 @@ CREATE TRIGGER tell_domain_removed AFTER DELETE ON domain REFERENCING OLD TABLE 
 CREATE TABLE trust_edition (
   singleton boolean DEFAULT true CONSTRAINT pk_trust_edition PRIMARY KEY CONSTRAINT ck_trust_edition_singleton CHECK (singleton),
   number bigint NOT NULL,
-  changed_at timestamptz NOT NULL
+  changed_at timestamptz NOT NULL,
+  transaction text COLLATE "C"
 );
 INSERT INTO trust_edition (number, changed_at) VALUES (0, now());
 
 CREATE FUNCTION number_trust() RETURNS trigger
 LANGUAGE plpgsql AS $$ BEGIN
-  UPDATE trust_edition SET number = number + 1, changed_at = clock_timestamp();
+  UPDATE trust_edition SET number = number + 1, changed_at = clock_timestamp(), transaction = pg_current_xact_id()::text
+  WHERE transaction IS DISTINCT FROM pg_current_xact_id()::text;
   RETURN NULL;
 END $$;
-COMMENT ON FUNCTION number_trust IS 'Another state of the trust space has another number.';
-CREATE TRIGGER number_trust AFTER INSERT OR UPDATE OR DELETE ON operator FOR EACH STATEMENT EXECUTE FUNCTION number_trust();
-CREATE TRIGGER number_trust AFTER INSERT OR UPDATE OR DELETE ON operator_certificate FOR EACH STATEMENT EXECUTE FUNCTION number_trust();
-CREATE TRIGGER number_trust AFTER INSERT OR UPDATE OR DELETE ON domain FOR EACH STATEMENT EXECUTE FUNCTION number_trust();
+COMMENT ON FUNCTION number_trust IS 'Gives another number to another state of the trust space, once for each transaction.';
+-- Deferred: the row of the number is locked at the commit, after everything else, so that nobody waits for a lock behind it;
+-- numbers and instants then stand in the order of the commits.
+CREATE CONSTRAINT TRIGGER number_trust AFTER INSERT OR UPDATE OR DELETE ON operator
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION number_trust();
+CREATE CONSTRAINT TRIGGER number_trust AFTER INSERT OR UPDATE OR DELETE ON operator_certificate
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION number_trust();
+CREATE CONSTRAINT TRIGGER number_trust AFTER INSERT OR UPDATE OR DELETE ON domain
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION number_trust();
 
 -- A plan waits for its hour; a white list that takes much away waits for somebody who says that it is right.
 ALTER TABLE import_run ADD COLUMN effective_at timestamptz;

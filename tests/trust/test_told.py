@@ -70,7 +70,7 @@ def test_a_change_of_state_is_dated_and_told_with_its_reason(connection: Connect
         "INSERT INTO operator (id, name) VALUES ('x', 'X')",
         "UPDATE operator SET name = 'AUTRE'",
         "UPDATE operator_certificate SET listed_as = 'CN=x'",
-        "DELETE FROM domain",
+        "DELETE FROM domain WHERE name LIKE 'essai%'",
         "INSERT INTO domain (name, certificate, source) SELECT 'x.mssante.fr', dn, 'admin' FROM operator_certificate",
     ],
 )
@@ -78,3 +78,8 @@ def test_every_change_of_the_trust_space_has_a_number(connection: Connection, st
     before = number(connection)
     connection.execute(statement.encode())
     assert number(connection) == before + 1
+    with connection.transaction():
+        connection.execute("UPDATE operator SET name = 'ENCORE'")
+        connection.execute("UPDATE domain SET description = 'encore'")
+        assert number(connection) == before + 1
+    assert number(connection) == before + 2
