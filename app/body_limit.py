@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 WITH_BODY = {"POST", "PUT", "PATCH"}
 # Routes that take a stream of any length, count it themselves, and hold none of it.
 STREAMED = frozenset({"/v1/imports"})
+# Routes that keep a longer body on the disk.
+LARGER = {"/v1/mailboxes/batch": 16_777_216}
 
 
 def limited(route: BaseRoute, most: int) -> BaseRoute:
@@ -21,7 +23,7 @@ def limited(route: BaseRoute, most: int) -> BaseRoute:
     if not isinstance(route, APIRoute) or route.path in STREAMED or not WITH_BODY & set(route.methods or ()):
         return route
     behind = copy(route)
-    behind.app = _limit(route.app, most)
+    behind.app = _limit(route.app, LARGER.get(route.path, most))
     return behind
 
 

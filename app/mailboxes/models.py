@@ -25,7 +25,8 @@ class Mailbox(Written, Base):
     """A secure mailbox, under its lower-case address, which never changes (mssante.md §2).
 
     `unlisted` = liste rouge. `state`: a withdrawn mailbox stays as a row, so that a sender can be told since when and
-    who follows. `source`: `api` rows are never closed by a file. `operator` is set by the operator that wrote it.
+    who follows; `withdrawn_at` is set by trigger. `source`: `api` rows are never changed or closed by a file, which a
+    trigger holds. `operator` is set by the operator that wrote it. `phone`, like `responsible`, is its owner's alone.
     """
 
     __tablename__ = "mailbox"
@@ -36,8 +37,9 @@ class Mailbox(Written, Base):
         CheckConstraint("domain = split_part(address, '@', 2)", name="domain"),
         CheckConstraint("length(address) <= 254", name="length"),
         CheckConstraint("rank >= 1", name="rank"),
-        Index(None, "domain"),
-        Index(None, "operator", postgresql_where=text("operator IS NOT NULL")),
+        # Lists of an operator's own mailboxes go on from an address.
+        Index(None, "domain", "address"),
+        Index(None, "operator", "address", postgresql_where=text("operator IS NOT NULL")),
     )
 
     address: Mapped[Key] = mapped_column(primary_key=True)
@@ -49,8 +51,10 @@ class Mailbox(Written, Base):
     dematerialization: Mapped[bool | None]
     unlisted: Mapped[bool] = mapped_column(server_default=text("false"))
     responsible: Mapped[str | None]
+    phone: Mapped[str | None]
     state: Mapped[str] = mapped_column(server_default=text("'active'"))
     successor: Mapped[OptionalKey]
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
     operator: Mapped[OptionalKey] = mapped_column(ForeignKey("operator.id"))
     source: Mapped[str]
     warnings: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
@@ -103,3 +107,21 @@ class MailboxAttachment(Written, Base):
     city: Mapped[str | None]
     department: Mapped[OptionalKey]
     country: Mapped[str | None]
+
+
+class IdempotencyKey(Base):
+    """The answer to a request that came with an Idempotency-Key, for when the same request comes again.
+
+    `request` = SHA-256 of what was asked; `status` 0: a batch that was cut short, whose `body` holds its report so far.
+    """
+
+    __tablename__ = "idempotency_key"
+    __table_args__ = (Index(None, "recorded_at"),)
+
+    operator: Mapped[Key] = mapped_column(primary_key=True)
+    key: Mapped[Key] = mapped_column(primary_key=True)
+    request: Mapped[bytes]
+    status: Mapped[int]
+    headers: Mapped[str]
+    body: Mapped[bytes]
+    recorded_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())

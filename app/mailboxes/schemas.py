@@ -1,6 +1,7 @@
 """What mailboxes look like on the wire."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -28,8 +29,8 @@ class Attachment(Part):
     practitioner: Holder | None
 
 
-class Mailbox(Resource):
-    """A published mailbox. `practitioner`, `organization`, `place`: of the principal attachment."""
+class Described(Part):
+    """What a mailbox says of itself. `practitioner`, `organization`, `place`: of the principal attachment."""
 
     address: str = Field(examples=["anne.exemple@ch-exemple.mssante.fr"])
     attachments: list[Attachment]
@@ -43,6 +44,43 @@ class Mailbox(Resource):
     rank: int | None = Field(description="1 = preferred by its holder")
     service: str | None
     type: MailboxType
+
+
+class Mailbox(Described, Resource):
+    """A published mailbox."""
+
+
+class OwnMailbox(Described):
+    """The owner's view, for its own operator and administrators alone: hidden mailboxes too, and what is never public.
+
+    A mailbox that is not published has no `published_at` and no `sequence`.
+    """
+
+    liste_rouge: bool
+    phone: str | None = Field(examples=["+33 1 99 00 00 00"])
+    published_at: datetime | None
+    responsible: str | None
+    sequence: int | None
+    state: Literal["active", "suspended"]
+    updated_at: datetime
+
+
+class OwnMailboxQuery(ListQuery):
+    """Filters of the list of one's own mailboxes; they add up."""
+
+    domain: Term | None = Field(None, examples=["ch-exemple.mssante.fr"])
+    type: MailboxType | None = None
+    state: Literal["active", "suspended"] | None = None
+    liste_rouge: bool | None = None
+
+
+class OwnMailboxPage(Part):
+    """One's own mailboxes in order of their address."""
+
+    items: list[OwnMailbox]
+    next: str | None
+    total: Total
+    edition: int
 
 
 class MailboxQuery(ListQuery):

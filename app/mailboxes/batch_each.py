@@ -1,0 +1,92 @@
+"""A batch line by line: what can be written is, in portions of one transaction each, published with their commit.
+
+With an Idempotency-Key a batch that was cut short goes on where it stopped when it is sent again: each portion adds its
+report to the row of the key in its own transaction.
+"""
+
+import time
+from collections.abc import Sequence
+from itertools import islice
+
+import psycopg
+import structlog
+
+from app.mailboxes import idempotency, report
+from app.mailboxes.batch import TRIES, answer, judged, outcomes, stand_for
+from app.mailboxes.batch_body import Body, Line, lines
+from app.mailboxes.idempotency import Answer, Token
+from app.mailboxes.outcome import Outcome
+from app.mailboxes.portions import Size, portions
+from app.mailboxes.writing import PASSING, Connection, Writer, audit, publish, store
+from app.problems import Problem, WriteBusy
+
+logger = structlog.get_logger(__name__)
+
+# So many portions wait in vain for rows that an import holds, each as long as a single write; then none tries any more.
+MOST_BUSY = 3
+BUSY = (
+    "An import or another write holds what this needs. Nothing of this line was written: send it again, in a new batch."
+)
+
+
+async def each_line(connection: Connection, writer: Writer, body: Body, token: Token | None, size: Size) -> Answer:
+    """Carry out every line that the rules admit. Raises IdempotencyInFlight, IdempotencyMismatch."""
+    if token is None:
+        return answer(await _report(connection, writer, body, None, size, []))
+    async with idempotency.held(connection, token):
+        kept = await idempotency.begun(connection, token)
+        if kept.status:
+            return kept
+        told = await _report(connection, writer, body, token, size, kept.body.decode().splitlines())
+        return await idempotency.keep(connection, token, answer(told))
+
+
+async def _report(
+    connection: Connection, writer: Writer, body: Body, token: Token | None, size: Size, told: list[str]
+) -> list[str]:
+    """The report of the whole batch, of which `told` was done before."""
+    busy = 0
+    for portion in portions(islice(lines(body), len(told), None), size):
+        try:
+            told += await _portion(connection, writer, portion, token, size) if busy < MOST_BUSY else _busy(portion)
+        except psycopg.errors.LockNotAvailable:
+            logger.info("portion waited too long for a lock", lines=len(portion))
+            busy += 1
+            told += _busy(portion)
+    return told
+
+
+async def _portion(
+    connection: Connection, writer: Writer, portion: Sequence[Line], token: Token | None, size: Size
+) -> list[str]:
+    for _ in range(TRIES):
+        try:
+            return await _once(connection, writer, portion, token, size)
+        except PASSING:
+            continue
+    return _busy(portion)
+
+
+async def _once(
+    connection: Connection, writer: Writer, portion: Sequence[Line], token: Token | None, size: Size
+) -> list[str]:
+    async with connection.pipeline(), connection.transaction():
+        standing = await stand_for(connection, writer, portion)
+        started = time.monotonic()
+        verdicts = judged(writer, portion, standing)
+        admitted = outcomes(verdicts)
+        await publish(connection, await store(connection, admitted))
+        told = [
+            report.done(line, verdict.status) if isinstance(verdict, Outcome) else report.refused(line, verdict)
+            for line, verdict in zip(portion, verdicts, strict=True)
+        ]
+        if token:
+            await idempotency.progress(connection, token, told)
+        await audit(connection, writer, admitted)
+    size.learn(len(portion), started)
+    return told
+
+
+def _busy(portion: Sequence[Line]) -> list[str]:
+    """The report of lines that could not be tried; what cannot be read says so all the same."""
+    return [report.refused(line, line.wish if isinstance(line.wish, Problem) else WriteBusy(BUSY)) for line in portion]
