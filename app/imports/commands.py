@@ -9,7 +9,7 @@ import typer
 from app.console import emit
 from app.db import connect
 from app.embedded.attach import settings_for
-from app.imports import changes, guards, runs
+from app.imports import changes, guards, runs, trail
 from app.imports.asking import admin_of
 from app.imports.execute import apply_plan, undo_run
 from app.imports.options import Options
@@ -181,6 +181,7 @@ def list_guards(
         for wish in level or []:
             guards.set_level(connection, source, *_pair(wish))
         found = guards.listed(connection)
+        trail.note_guard(connection, source, [*(set_limit or []), *(level or [])])
     text = "\n".join(
         f"{each['source']:<18} {each['name']:<16} {each['level']:<7} {each['threshold']:<8g} {each['meaning']}"
         for each in found

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import psycopg
 
 from app.console import Refused
-from app.imports import kept, runs
+from app.imports import kept, runs, trail
 from app.imports.apply import mark, mark_rule, write
 from app.imports.basis import basis_of, keeps_lines
 from app.imports.guards import GUARDS, accept
@@ -96,6 +96,8 @@ def apply_plan(connection: Connection, settings: Settings, run: str, asker: Aske
         report.state, report.applied_by, report.applied_at = "applied", asker.by, now
         report.stages["apply"] = round(time.monotonic() - started, 3)
         runs.finish(connection, report)
+        trail.note_accepted_guards(connection, report, now.isoformat(), asker)
+        trail.note(connection, "import.applied", report, asker)
     space.drop(connection.cursor())
     return report
 
@@ -117,6 +119,7 @@ def undo_run(connection: Connection, settings: Settings, run: str, asker: Asker)
         kept.put_back(cursor, source, plan.number, before["number"], is_delta=plan.mode == "delta")
         report.state, report.undone_by, report.undone_at = "undone", asker.by, datetime.now(UTC)
         cursor.execute(RECEIPT, vars(report))
+        trail.note(connection, "import.undone", report, asker)
     return report
 
 

@@ -15,7 +15,7 @@ import psycopg
 import structlog
 
 from app.console import Advance, Refused, one_line
-from app.imports import runs
+from app.imports import runs, trail
 from app.imports.basis import Basis, basis_of, layout_key
 from app.imports.compare import FOR_MANY_ROWS, compare
 from app.imports.guards import Figures, judge, judge_codes, judge_losses, limits, spoke
@@ -60,13 +60,13 @@ def plan_input(connection: Connection, options: Options, each: Input, run: str) 
     report.planned_by = options.by
     runs.begin(connection, report)
     report.stages["receive"] = round(each.seconds, 3)
-    space = Workspace(report.number)
+    space, is_plan = Workspace(report.number), False
     try:
         if each.refused:
             raise each.refused
         if each.text and each.layout:
             _plan(connection, Job(each.text, each.layout, report, options), space)
-            report.state = "refused" if report.is_refused else "planned"
+            report.state, is_plan = "refused" if report.is_refused else "planned", True
     except FileRefused as refused:
         report.state = "refused"
         report.guards.append(runs.refusal(refused.code, refused.detail))
@@ -81,7 +81,10 @@ def plan_input(connection: Connection, options: Options, each: Input, run: str) 
         report.guards.append(runs.refusal(code, f"nothing of the file was applied: {one_line(error)}"))
     # A lost connection raises here, and the record keeps saying `failed`.
     report.edition_after = report.edition_before if report.state != "planned" else None
-    runs.finish(connection, report)
+    with connection.transaction():
+        runs.finish(connection, report)
+        if is_plan:
+            trail.note(connection, "import.planned", report, options)
     if report.state == "failed" or report.mode == "same":
         space.drop(connection.cursor())
     return report
