@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     spool_dir: Path = Path("var/spool")
 
     mailbox_domains: MailDomains = ("*.mssante.fr", "interop-mssante.apicrypt.org")
+    mailbox_tombstone_days: int = Field(365, ge=1)
+    mailbox_quarantine_days: int = Field(730, ge=0)
+    idempotency_hours: int = Field(48, ge=1)
 
     pg_bin: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"

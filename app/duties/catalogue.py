@@ -3,8 +3,10 @@
 from app.access import consultation_keeping
 from app.access.audit_roots import anchor_hourly
 from app.duties.loop import Duty
+from app.mailboxes import retention
 
 DUTIES: tuple[Duty, ...] = (
     Duty("keep the root of the audit trail", "hour", anchor_hourly),
     Duty("forget old consultations", "day", consultation_keeping.prune),
+    Duty("forget withdrawn mailboxes and kept answers", "day", retention.prune),
 )

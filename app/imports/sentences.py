@@ -36,6 +36,7 @@ LINES: Mapping[str, str] = {
     "line.record_type": "Le type d'enregistrement n'est pas celui attendu",
     "line.too_long": "La ligne est trop longue",
     "mailbox.exists": "La boîte existe déjà",
+    "mailbox.of_operator": "La boîte a été publiée par son opérateur, qui seul peut la modifier",
     "mailbox.unknown": "La boîte n'existe pas ou elle est fermée",
     "name.missing": "La raison sociale manque",
     "national_id.form": "L'identifiant national n'a pas la forme attendue",

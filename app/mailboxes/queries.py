@@ -16,6 +16,7 @@ SELECT d.edition, p.document, p.sequence, encode(substr(p.fingerprint, 1, 8), 'h
 FROM (SELECT * FROM directory LIMIT 1) d
 LEFT JOIN publication p ON p.kind = 'mailbox' AND p.key = %(address)s
 LEFT JOIN withdrawn w ON w.address = %(address)s AND p.key IS NULL
+  AND w.since > now() - make_interval(days => %(tombstone)s)
 LEFT JOIN publication s ON s.kind = 'mailbox' AND s.key = w.successor
 """
 
@@ -35,10 +36,10 @@ class Found(NamedTuple):
     reason: str | None
 
 
-async def by_address(pool: Pool, address: str) -> Found:
-    """The mailbox of a lower-case address, from one snapshot."""
+async def by_address(pool: Pool, address: str, tombstone_days: int) -> Found:
+    """The mailbox of a lower-case address, from one snapshot. A withdrawal is told for `tombstone_days`."""
     async with pool.connection() as connection:
-        cursor = await connection.execute(BY_ADDRESS, {"address": address})
+        cursor = await connection.execute(BY_ADDRESS, {"address": address, "tombstone": tombstone_days})
         row = await cursor.fetchone()
     return Found(*(row or ()))
 

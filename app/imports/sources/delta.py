@@ -1,8 +1,8 @@
 """Delta: mailboxes and structures that an admin creates, changes and closes by hand (`imports.delta_form`).
 
 The file speaks of what it names alone. A mailbox that it creates or closes, or of which it changes what the national
-extraction states, is that extraction's no more: tomorrow's file does not take it back. Of a structure it writes a
-record of its own, laid over those of the registers.
+extraction states, is that extraction's no more: tomorrow's file does not take it back. What an operator wrote is that
+operator's: such lines are rejected. Of a structure it writes a record of its own, laid over those of the registers.
 """
 
 from app.imports.delta_form import COLUMNS

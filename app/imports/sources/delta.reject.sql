@@ -12,6 +12,8 @@ FROM (
         WHEN address_fault(address) IS NOT NULL THEN ARRAY['address', 'address.' || address_fault(address),
           'address ' || coalesce(left(address, 254), '(empty)') || ': expected a name, one @ and a domain, in ASCII']
         WHEN is_repeated THEN ARRAY['address', 'entity.repeated', 'the file names ' || key_mailbox || ' on an earlier line: put all that is meant on one']
+        WHEN is_of_operator THEN ARRAY['address', 'mailbox.of_operator',
+          key_mailbox || ' was written by its operator, which alone changes it, withdraws it and gives it out again']
         WHEN op = 'create' AND mailbox_state <> 'withdrawn' THEN ARRAY['address', 'mailbox.exists',
           key_mailbox || ' is there already: change it']
         WHEN op <> 'create' AND coalesce(mailbox_state, 'withdrawn') = 'withdrawn' THEN ARRAY['address', 'mailbox.unknown',
@@ -57,6 +59,7 @@ FROM (
     END AS fault
   FROM (
     SELECT s.*, lower(s.operation) AS op, lower(s.kind) AS what, m.state AS mailbox_state,
+      coalesce(m.source = 'api', false) AS is_of_operator,
       EXISTS (SELECT FROM stage e WHERE coalesce(e.key_mailbox, e.key_organization) = coalesce(s.key_mailbox, s.key_organization)
               AND lower(e.kind) = lower(s.kind) AND e.line < s.line
               -- A mailbox of several people or structures is created by a line for each.

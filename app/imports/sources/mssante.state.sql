@@ -30,7 +30,8 @@ SELECT s.address, t.type, nullif(s.practitioner, ''), nullif(s.organization, '')
 FROM merged_attachment s
 JOIN (SELECT key, min(upper(type) COLLATE "C") AS type FROM stage_mailbox GROUP BY key) t ON t.key = s.address;
 
--- The extraction speaks only of PER and ORG that it brought and that are not on the red list: all others are left alone.
+-- The extraction speaks only of PER and ORG that it brought and that are not on the red list: all others are left alone, above
+-- all what operators write (docs/writing.md).
 CREATE UNLOGGED TABLE new_mailbox_attachment AS
 SELECT r.address, r.type, r.practitioner, r.organization, r.service, r.dematerialization, r.title, r.family, r.given, r.category,
   r.profession, r.skill, r.organization_name, r.trade_name, r.recipient, r.building, r.number, r.repetition, r.street_type, r.street,
@@ -77,6 +78,8 @@ WHERE NOT EXISTS (SELECT FROM organization o WHERE o.key = named.organization);
 INSERT INTO plan_warning
 SELECT code, entities FROM (
   SELECT 'line.repeated' AS code, (SELECT count(*) FROM stage_mailbox) - (SELECT count(*) FROM attachment_row) AS entities
+  UNION ALL
+  SELECT 'mailbox.of_operator', count(*) FROM stage_mailbox s JOIN mailbox m ON m.address = s.key AND m.source = 'api'
   UNION ALL
   SELECT unnest(warnings), count(*) FROM new_mailbox GROUP BY 1) warned
 WHERE entities > 0;
