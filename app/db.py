@@ -132,21 +132,33 @@ def open_engine(settings: Settings) -> AsyncEngine:
 
 def read_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
     """Connections for reads: autocommit (one statement is one snapshot), every statement prepared at first use."""
+    return _pool(settings, settings.database_pool, "-c default_transaction_read_only=on")
 
+
+def write_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
+    """Connections of operators' writes: opened as they are needed, none waits longer than WRITE_LOCK_MS for a lock.
+
+    Plans are made once, by keys: a portion of a batch is a thousand times one write (ADR 0009).
+    """
+    plans = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+    return _pool(settings, 1, f"-c lock_timeout={WRITE_LOCK_MS} {plans}")
+
+
+def _pool(settings: Settings, least: int, options: str) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
     async def configure(connection: psycopg.AsyncConnection[Any]) -> None:
         await connection.set_autocommit(True)
         connection.prepare_threshold = 0
 
     return AsyncConnectionPool(
         libpq_url(settings.database_url),
-        min_size=settings.database_pool,
+        min_size=least,
         max_size=settings.database_pool,
         open=False,
         timeout=5,
         configure=configure,
         kwargs={
             "application_name": "annuaire-api",
-            "options": f"-c statement_timeout={settings.statement_timeout_ms} -c default_transaction_read_only=on",
+            "options": f"-c statement_timeout={settings.statement_timeout_ms} {options}",
         },
     )
 

@@ -1,5 +1,6 @@
 """The HTTP root. Wiring only: what is served stands with its feature."""
 
+from asyncio import Semaphore
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,13 +15,16 @@ from app.access.peppers import Peppers, former_peppers
 from app.access.rules import guarded
 from app.access.usage import Usage
 from app.body_limit import limited
-from app.db import open_engine, read_pool
+from app.db import open_engine, read_pool, write_pool
 from app.direct import direct
 from app.head import HeadAsGet
 from app.imports import routes as imports
 from app.imports.change_pages import MOST_EXPORTS
 from app.imports.spool import Spool
+from app.mailboxes import batch_routes as mailbox_batches
+from app.mailboxes import own_routes as own_mailboxes
 from app.mailboxes import routes as mailboxes
+from app.mailboxes import write_routes as mailbox_writes
 from app.organizations import routes as organizations
 from app.paging import Cursors
 from app.practitioners import routes as practitioners
@@ -34,7 +38,10 @@ from app.trust import routes as trust
 LARGEST_BODY = 1_000_000
 
 # The most asked first.
-FEATURES = (mailboxes, practitioners, organizations, publication, trust, access, audit, imports, health, documentation)
+FEATURES = (
+    *(mailboxes, practitioners, organizations, publication, mailbox_writes, mailbox_batches, own_mailboxes),
+    *(trust, access, audit, imports, health, documentation),
+)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -79,6 +86,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.digests = Digests()
     app.state.spool = Spool(settings.spool_dir, settings.import_upload_limit)
     app.state.exports = CapacityLimiter(MOST_EXPORTS)
+    app.state.batches = Semaphore(mailbox_batches.MOST_BATCHES)
 
 
 @asynccontextmanager
@@ -87,10 +95,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     app.state.pool = read_pool(settings)
     app.state.engine = open_engine(settings)
+    app.state.write_pool = write_pool(settings)
     await app.state.pool.open(wait=False)
+    await app.state.write_pool.open(wait=False)
     try:
         async with app.state.usage.kept(app.state.engine), app.state.consultations.kept():
             yield
     finally:
+        await app.state.write_pool.close()
         await app.state.pool.close()
         await app.state.engine.dispose()

@@ -1,7 +1,5 @@
 """`/v1/mailboxes`: one by address, lists, batches."""
 
-from datetime import UTC
-from http import HTTPStatus
 from typing import Annotated, NoReturn
 
 from fastapi import APIRouter, Path, Query, Request
@@ -10,38 +8,34 @@ from fastapi.responses import Response
 from app.answers import resource_tag, tagged, tell_shown, untagged
 from app.identifiers import InvalidIdentifier, MailboxAddress
 from app.mailboxes import queries
-from app.mailboxes.schemas import Mailbox, MailboxBatch, MailboxLookup, MailboxPage, MailboxQuery
+from app.mailboxes.absent import MailboxUnknown, MailboxWithdrawn, unknown, withdrawn
+from app.mailboxes.own import own_answer
+from app.mailboxes.schemas import Mailbox, MailboxBatch, MailboxLookup, MailboxPage, MailboxQuery, OwnMailbox
 from app.paging import Id
-from app.problems import CursorInvalid, InvalidRequest, Problem, documented
+from app.problems import CursorInvalid, InvalidRequest, documented
 from app.publication.listing import listed, opened
 from app.publication.reading import batch
 
 router = APIRouter(tags=["mailboxes"])
 
 
-class MailboxUnknown(Problem):
-    status = HTTPStatus.NOT_FOUND
-    code = "mailbox.unknown"
-    title = "No such mailbox is published"
-
-
-class MailboxWithdrawn(Problem):
-    status = HTTPStatus.GONE
-    code = "mailbox.withdrawn"
-    title = "This mailbox was withdrawn"
-
-
 @router.get(
     "/v1/mailboxes/{address:path}",
-    responses={200: {"model": Mailbox}, **documented(MailboxUnknown, MailboxWithdrawn, InvalidRequest)},
+    responses={200: {"model": Mailbox | OwnMailbox}, **documented(MailboxUnknown, MailboxWithdrawn, InvalidRequest)},
 )
 async def read_mailbox(request: Request, address: Annotated[Id, Path(description="Any case of letters")]) -> Response:
-    """One mailbox by its address. A hidden address answers like one that never was."""
+    """One mailbox by its address. A hidden address answers like one that never was.
+
+    To its own operator and to administrators it answers with the owner's view, hidden or not.
+    """
     try:
         parsed = MailboxAddress.parse(address)
     except InvalidIdentifier:
-        raise _unknown() from None
-    found = await queries.by_address(request.app.state.pool, parsed)
+        raise unknown() from None
+    if own := await own_answer(request, parsed):
+        return own
+    tombstone_days: int = request.app.state.settings.mailbox_tombstone_days
+    found = await queries.by_address(request.app.state.pool, parsed, tombstone_days)
     if found.document is None:
         _absent(found)
     tell_shown(request, 1)
@@ -70,17 +64,7 @@ def _address(text: str) -> tuple[str, ...]:
         return ()
 
 
-def _unknown(edition: int | None = None) -> MailboxUnknown:
-    return MailboxUnknown("Check the spelling. Mailboxes on the red list are not published either.", edition=edition)
-
-
 def _absent(found: queries.Found) -> NoReturn:
     if found.since is None:
-        raise _unknown(found.edition)
-    raise MailboxWithdrawn(
-        "Send to the successor, if one is named, or look the holder up again.",
-        edition=found.edition,
-        since=found.since.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        successor=found.successor,
-        reason=found.reason,
-    )
+        raise unknown(found.edition)
+    raise withdrawn(found.since, found.successor, found.reason or "withdrawn", found.edition)
