@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.access.caller import Identity
-from app.answers import tagged
+from app.answers import tagged, tell_shown
 from app.mailboxes.schemas import OwnMailboxQuery
 from app.mailboxes.statements import named_statements
 from app.paging import COUNTED, Position
@@ -36,6 +36,7 @@ async def own_answer(request: Request, address: str) -> Response | None:
     if row is None:
         return None
     edition, document, etag = row
+    tell_shown(request, 1)
     return tagged(request, document.encode(), etag, edition, PRIVATE)
 
 
