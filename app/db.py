@@ -135,6 +135,11 @@ def read_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection
     return _pool(settings, settings.database_pool, "-c default_transaction_read_only=on")
 
 
+def counting_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
+    """Connections that count what was shown to whom: opened as they are needed, never waiting for the disk."""
+    return _pool(settings, 1, f"-c synchronous_commit=off -c lock_timeout={WRITE_LOCK_MS}")
+
+
 def write_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
     """Connections of operators' writes: opened as they are needed, none waits longer than WRITE_LOCK_MS for a lock.
 

@@ -15,6 +15,8 @@ from app.access.peppers import Peppers, former_peppers
 from app.access.rules import guarded
 from app.access.usage import Usage
 from app.body_limit import limited
+from app.budgets.allowance import Budgets
+from app.budgets.headers import RateLimitHeaders
 from app.db import open_engine, read_pool, write_pool
 from app.direct import direct
 from app.head import HeadAsGet
@@ -63,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     _hold(app, settings, peppers)
     openapi.install(app)
     problems.install(app)
+    app.add_middleware(RateLimitHeaders)
     app.add_middleware(HeadAsGet)
     app.add_middleware(
         logs.RequestLog,
@@ -83,6 +86,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.usage = Usage(peppers.current)
     app.state.cursors = Cursors(settings.key_pepper, *former_peppers(settings))
     app.state.feed_cursors = FeedCursors(app.state.cursors)
+    app.state.budgets = Budgets(settings)
     app.state.digests = Digests()
     app.state.spool = Spool(settings.spool_dir, settings.import_upload_limit)
     app.state.exports = CapacityLimiter(MOST_EXPORTS)
@@ -98,10 +102,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.write_pool = write_pool(settings)
     await app.state.pool.open(wait=False)
     await app.state.write_pool.open(wait=False)
+    await app.state.budgets.open()
     try:
         async with app.state.usage.kept(app.state.engine), app.state.consultations.kept():
             yield
     finally:
         await app.state.write_pool.close()
+        await app.state.budgets.close()
         await app.state.pool.close()
         await app.state.engine.dispose()

@@ -15,7 +15,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.access.rules import Rule, rule_of
-from app.problems import MEDIA_TYPE, ProblemDocument
+from app.budgets.allowance import RateExceeded
+from app.problems import MEDIA_TYPE, ProblemDocument, documented
 from app.settings import Settings
 
 DESCRIPTION = """
@@ -30,6 +31,10 @@ of lists, searches and the feed are refused.
 KEY = {"type": "http", "scheme": "bearer", "description": "A key made by `annuaire key issue`"}
 COMMON_HEADERS = {
     "X-Request-ID": {"description": "Id of this request, yours if you sent one", "schema": {"type": "string"}}
+}
+LIMIT_HEADERS = {
+    "RateLimit-Policy": {"description": "What the caller may do", "schema": {"type": "string"}},
+    "RateLimit": {"description": "What is left of it", "schema": {"type": "string"}},
 }
 READ_HEADERS = {
     "Directory-Edition": {"description": "The state that is shown", "schema": {"type": "integer"}},
@@ -62,6 +67,7 @@ def _complete(operation: dict[str, Any], rule: Rule) -> None:
     """What FastAPI cannot know: who may call, our headers, and that a refused parameter is a problem document."""
     if rule is not Rule.OPEN:
         operation["security"] = [{}, {"key": []}] if rule is Rule.LOOK_UP else [{"key": []}]
+        _add_rate(operation["responses"])
     operation["summary"] = operation.get("description", operation["summary"]).split("\n")[0].rstrip(".")
     for status, response in operation["responses"].items():
         content = response.get("content", {})
@@ -73,6 +79,15 @@ def _complete(operation: dict[str, Any], rule: Rule) -> None:
         response["headers"] = COMMON_HEADERS | (
             READ_HEADERS if status == "200" and "application/json" in content and rule is not Rule.OPEN else {}
         )
+        response["headers"] |= LIMIT_HEADERS if rule is not Rule.OPEN else {}
+
+
+def _add_rate(responses: dict[str, Any]) -> None:
+    """Every caller that is asked for can be too fast, whatever else the route answers with 429."""
+    ((_, too_fast),) = documented(RateExceeded).items()
+    told = responses.setdefault("429", too_fast)
+    if told is not too_fast:
+        told["description"] += f"; {too_fast['description']}"
 
 
 def as_yaml(value: Any, indent: str = "") -> Iterator[str]:

@@ -8,7 +8,7 @@ import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
@@ -27,6 +27,11 @@ Term = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TERM, p
 # An id as it stands in a path or a batch. Longer ones name nobody.
 Id = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Cursor = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_CURSOR)]
+# Only a page that is cut has it.
+Cut = Annotated[
+    Literal["budget.exhausted"] | None,
+    Field(description="The caller's budget ends here: fewer items than asked for, and `next` goes on tomorrow"),
+]
 Position = tuple[str | int, ...]
 
 
@@ -109,10 +114,10 @@ def require_single_values(request: Request, repeatable: frozenset[str] = frozens
         raise InvalidRequest(f"Give each of these once: {', '.join(twice)}.", errors=faults)
 
 
-def page_body(items: Iterable[str], following: str | None, count: int, edition: int) -> bytes:
-    """The body of a page. `count` = items that fit, counted up to one more than COUNTED."""
+def page_body(items: Iterable[str], following: str | None, count: int, edition: int, cut: str | None = None) -> bytes:
+    """The body of a page. `count` = items that fit, counted up to one more than COUNTED; `cut` = why it is short."""
     total = {"value": min(count, COUNTED), "exact": count <= COUNTED}
-    tail = {"next": following, "total": total, "edition": edition}
+    tail = {"next": following, "total": total, "edition": edition} | ({"cut": cut} if cut else {})
     return ('{"items":[' + ",".join(items) + "]," + json.dumps(tail, separators=(",", ":"))[1:]).encode()
 
 

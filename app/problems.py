@@ -38,7 +38,7 @@ class Problem(Exception):
     """Something that ends a request.
 
     `members` go into the document beside the standard ones; `edition` of the directory it was found in goes into the
-    header Directory-Edition.
+    header Directory-Edition, `retry_after` (seconds) into Retry-After.
     """
 
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -46,10 +46,13 @@ class Problem(Exception):
     title: ClassVar[str] = "Something went wrong here"
     headers: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, detail: str, *, edition: int | None = None, **members: Any) -> None:
+    def __init__(
+        self, detail: str, *, edition: int | None = None, retry_after: int | None = None, **members: Any
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.edition = edition
+        self.retry_after = retry_after
         self.members = members
 
     @classmethod
@@ -223,11 +226,16 @@ def render(problem: Problem, request_id: str | None, headers: Mapping[str, str] 
         "errors": [],
         **problem.members,
     }
-    told = {} if problem.edition is None else {"Directory-Edition": str(problem.edition)}
+    told = {"Directory-Edition": problem.edition, "Retry-After": problem.retry_after}
     return Response(
         json.dumps(document, ensure_ascii=False, separators=(",", ":")),
         status_code=problem.status,
-        headers={**problem.headers, **told, **(headers or {}), "Cache-Control": "no-store"},
+        headers={
+            **problem.headers,
+            **{name: str(value) for name, value in told.items() if value is not None},
+            **(headers or {}),
+            "Cache-Control": "no-store",
+        },
         media_type=MEDIA_TYPE,
     )
 

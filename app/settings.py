@@ -41,6 +41,10 @@ class Settings(BaseSettings):
     key_pepper: SecretStr = SecretStr("")
     former_key_peppers: SecretStr = SecretStr("")
     anonymous_access: bool = True
+    # Persons a day, requests a minute; 0 = no limit (app.budgets).
+    anonymous_budget: int = Field(150, ge=0)
+    anonymous_rate: int = Field(6_000, ge=0)
+    key_rate: int = Field(120_000, ge=0)
     publish_with_key: bool = False
 
     # A file or an HTTP URL.

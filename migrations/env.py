@@ -10,6 +10,7 @@ from app.settings import Settings
 
 MODELS = (
     "access",
+    "budgets",
     "duties",
     "imports",
     "mailboxes",

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.access.caller import Caller, Scope
+from app.budgets.standing import BudgetLeft, budget_left
 from app.problems import CredentialsInvalid, CredentialsMissing, documented
 
 router = APIRouter(tags=["access"])
@@ -24,6 +25,7 @@ class Me(BaseModel):
     operator: str | None = Field(examples=["1990000010"])
     scopes: list[Scope]
     domains: list[str] = Field(description="Domains of the operator, as the white list gives them")
+    budget: BudgetLeft | None = Field(description="Null for a key without a budget: it may see everybody")
 
 
 @router.get("/v1/me", responses=documented(CredentialsMissing, CredentialsInvalid))
@@ -37,4 +39,5 @@ async def read_me(request: Request, caller: Caller) -> Me:
         operator=caller.operator,
         scopes=sorted(caller.scopes),
         domains=[name for (name,) in rows],
+        budget=await budget_left(request),
     )

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.caller import Identity, identify
+from app.budgets.allowance import Budgets
 from app.problems import CredentialsMissing, CredentialsTooWeak, OperatorMissing, ScopeMissing
 from app.settings import Settings
 
@@ -25,6 +26,7 @@ class Rule(Enum):
     LOOK_UP = "anybody, or a key that reads where anonymous access is switched off"
     ANY_KEY = "any key"
     READ = "a key that reads"
+    COPY = "a key that reads and is bound by no budget"
     PUBLISH = "an operator, by a certificate or private_key_jwt, or by a key where the setting says so"
     ADMIN = "an admin's key"
     AUDIT = "a key with scope audit"
@@ -59,7 +61,7 @@ RULES: Mapping[str, Rule | Mapping[str, Rule]] = {
     "/v1/me/mailboxes": Rule.READ,
     "/v1/trust/domains": Rule.LOOK_UP,
     "/v1/trust/operators": Rule.LOOK_UP,
-    "/v1/changes": Rule.READ,
+    "/v1/changes": Rule.COPY,
     "/v1/me": Rule.ANY_KEY,
     "/v1/audit": Rule.AUDIT,
     "/v1/audit/head": Rule.AUDIT,
@@ -101,7 +103,9 @@ def _guard(app: ASGIApp, rules: Mapping[str, Rule]) -> ASGIApp:
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
         rule = rules[scope["method"]]
         if rule is not Rule.OPEN:
-            await _admit(Request(scope), rule)
+            request = Request(scope)
+            await _admit(request, rule)
+            _allow(request)
         await app(scope, receive, send)
 
     return guard
@@ -114,13 +118,16 @@ async def _admit(request: Request, rule: Rule) -> None:
     """
     settings: Settings = request.app.state.settings
     caller = request.state.caller = await identify(request)
-    if rule in {Rule.LOOK_UP, Rule.READ}:
+    if rule in {Rule.LOOK_UP, Rule.READ, Rule.COPY}:
         # That it is there makes the request a consultation (app.access.consultation); whoever answers says how much.
         request.state.shown = 0
     if rule is Rule.LOOK_UP and caller.id is None and settings.anonymous_access:
         return
     if caller.id is None:
         raise CredentialsMissing("Send `Authorization: Bearer KEY`.")
+    if rule is Rule.COPY and caller.budget is not None:
+        # The whole directory goes out there: a budget would bind nobody.
+        raise ScopeMissing("A key with a budget looks up, lists and searches. Ask for a key without one.")
     if rule is Rule.ADMIN and not caller.may("admin"):
         raise ScopeMissing("It takes a key with scope admin.")
     if rule is Rule.AUDIT:
@@ -131,6 +138,15 @@ async def _admit(request: Request, rule: Rule) -> None:
         _admit_writer(caller, may_use_key=settings.publish_with_key)
     if rule is not Rule.ANY_KEY and not caller.may("read"):
         raise ScopeMissing("It takes a key with scope read, publish or admin.")
+
+
+def _allow(request: Request) -> None:
+    """Note what the caller may still do, or raise RateExceeded."""
+    caller: Identity = request.state.caller
+    budgets: Budgets = request.app.state.budgets
+    address = request.client.host if request.client else None
+    allowance = request.state.allowance = budgets.allowance(caller.credential, caller.budget, address)
+    budgets.take(allowance)
 
 
 def _admit_writer(caller: Identity, *, may_use_key: bool) -> None:

@@ -5,7 +5,9 @@ from typing import Annotated, NoReturn
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
-from app.answers import resource_tag, tagged, tell_shown, untagged
+from app.answers import resource_tag, tagged, tell_shown
+from app.budgets.breadth import SearchTooBroad, require_narrow
+from app.budgets.charging import BudgetExhausted, charge
 from app.identifiers import InvalidIdentifier, MailboxAddress
 from app.mailboxes import queries
 from app.mailboxes.absent import MailboxUnknown, MailboxWithdrawn, unknown, withdrawn
@@ -13,15 +15,18 @@ from app.mailboxes.own import own_answer
 from app.mailboxes.schemas import Mailbox, MailboxBatch, MailboxLookup, MailboxPage, MailboxQuery, OwnMailbox
 from app.paging import Id
 from app.problems import CursorInvalid, InvalidRequest, documented
-from app.publication.listing import listed, opened
-from app.publication.reading import batch
+from app.publication.listing import disclosed, opened
+from app.publication.lookup import found_batch
 
 router = APIRouter(tags=["mailboxes"])
 
 
 @router.get(
     "/v1/mailboxes/{address:path}",
-    responses={200: {"model": Mailbox | OwnMailbox}, **documented(MailboxUnknown, MailboxWithdrawn, InvalidRequest)},
+    responses={
+        200: {"model": Mailbox | OwnMailbox},
+        **documented(MailboxUnknown, MailboxWithdrawn, InvalidRequest, BudgetExhausted),
+    },
 )
 async def read_mailbox(request: Request, address: Annotated[Id, Path(description="Any case of letters")]) -> Response:
     """One mailbox by its address. A hidden address answers like one that never was.
@@ -38,23 +43,32 @@ async def read_mailbox(request: Request, address: Annotated[Id, Path(description
     found = await queries.by_address(request.app.state.pool, parsed, tombstone_days)
     if found.document is None:
         _absent(found)
+    await charge(request, "mailbox", [(parsed, found.document)])
     tell_shown(request, 1)
     return tagged(request, found.document.encode(), resource_tag(found.sequence, found.tag), found.edition)
 
 
-@router.get("/v1/mailboxes", responses={200: {"model": MailboxPage}, **documented(CursorInvalid, InvalidRequest)})
+@router.get(
+    "/v1/mailboxes",
+    responses={
+        200: {"model": MailboxPage},
+        **documented(CursorInvalid, InvalidRequest, SearchTooBroad, BudgetExhausted),
+    },
+)
 async def list_mailboxes(request: Request, query: Annotated[MailboxQuery, Query()]) -> Response:
     """Mailboxes by domain, type or holder, in order of their address."""
-    found = await queries.of_query(query).page(request.app.state.pool, opened(request, query), query.limit)
-    return listed(request, query, found)
+    after = opened(request, query)
+    require_narrow(request, {}, (query.domain, query.practitioner, query.organization))
+    found = await queries.of_query(query).page(request.app.state.pool, after, query.limit)
+    return await disclosed(request, "mailbox", query, found)
 
 
-@router.post("/v1/mailboxes/lookup", responses={200: {"model": MailboxBatch}, **documented(InvalidRequest)})
+@router.post(
+    "/v1/mailboxes/lookup", responses={200: {"model": MailboxBatch}, **documented(InvalidRequest, BudgetExhausted)}
+)
 async def look_up_mailboxes(request: Request, body: MailboxLookup) -> Response:
     """Up to 1 000 addresses at once: one result for each, in order."""
-    candidates = [_address(text) for text in body.addresses]
-    edition, answer = await batch(request.app.state.pool, "mailbox", body.addresses, candidates)
-    return untagged(answer, edition)
+    return await found_batch(request, "mailbox", body.addresses, [_address(text) for text in body.addresses])
 
 
 def _address(text: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app.mailboxes.models import MailboxType
-from app.paging import Id, ListQuery, Term, Total
+from app.paging import Cut, Id, ListQuery, Term, Total
 from app.publication.schemas import LARGEST_BATCH, BatchOf, Coded, Part, Place, Resource, ResultOf, Specialty, Structure
 
 
@@ -99,6 +99,7 @@ class MailboxPage(Part):
     next: str | None
     total: Total
     edition: int
+    cut: Cut = None
 
 
 class MailboxLookup(Part):

@@ -6,16 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
-from app.answers import untagged
 from app.identifiers import organization_candidates
 from app.organizations import queries
 from app.organizations.schemas import Organization, OrganizationBatch, OrganizationPage, OrganizationQuery
 from app.paging import Id
 from app.problems import CursorInvalid, InvalidRequest, Problem, documented
 from app.publication.listing import listed, opened
-from app.publication.lookup import found_one
+from app.publication.lookup import found_batch, found_one
 from app.publication.names import folded
-from app.publication.reading import batch
 from app.publication.schemas import Lookup
 
 router = APIRouter(tags=["organizations"])
@@ -65,5 +63,4 @@ async def search_organizations(request: Request, query: Annotated[OrganizationQu
 async def look_up_organizations(request: Request, body: Lookup) -> Response:
     """Up to 1 000 ids at once: one result for each, in order."""
     candidates = [organization_candidates(text) for text in body.ids]
-    edition, answer = await batch(request.app.state.pool, "organization", body.ids, candidates)
-    return untagged(answer, edition)
+    return await found_batch(request, "organization", body.ids, candidates)

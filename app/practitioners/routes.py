@@ -6,19 +6,23 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
-from app.answers import untagged
+from app.budgets.breadth import SearchTooBroad, require_narrow
+from app.budgets.charging import BudgetExhausted
 from app.identifiers import practitioner_keys
 from app.paging import Id
 from app.practitioners import queries
 from app.practitioners.schemas import Practitioner, PractitionerBatch, PractitionerPage, PractitionerQuery
 from app.problems import CursorInvalid, InvalidRequest, Problem, documented
-from app.publication.listing import listed, opened
-from app.publication.lookup import found_one
+from app.publication.listing import disclosed, opened
+from app.publication.lookup import found_batch, found_one
 from app.publication.names import folded
-from app.publication.reading import batch
 from app.publication.schemas import Lookup
 
 router = APIRouter(tags=["practitioners"])
+
+NAMES = ("name", "family", "given")
+# What narrows a search besides a name. Whether somebody has a mailbox does not.
+FILTERS = ("profession", "specialty", "department", "postal_code", "city", "organization")
 
 
 class PractitionerUnknown(Problem):
@@ -37,7 +41,7 @@ class PractitionerAmbiguous(Problem):
     "/v1/practitioners/{id:path}",
     responses={
         200: {"model": Practitioner},
-        **documented(PractitionerUnknown, PractitionerAmbiguous, InvalidRequest),
+        **documented(PractitionerUnknown, PractitionerAmbiguous, InvalidRequest, BudgetExhausted),
     },
 )
 async def read_practitioner(
@@ -52,22 +56,28 @@ async def read_practitioner(
 
 @router.get(
     "/v1/practitioners",
-    responses={200: {"model": PractitionerPage}, **documented(CursorInvalid, InvalidRequest)},
+    responses={
+        200: {"model": PractitionerPage},
+        **documented(CursorInvalid, InvalidRequest, SearchTooBroad, BudgetExhausted),
+    },
 )
 async def search_practitioners(request: Request, query: Annotated[PractitionerQuery, Query()]) -> Response:
     """Professionals by name (exact, then beginning), profession, specialty, place or structure."""
     after, pool = opened(request, query), request.app.state.pool
     texts = {"name": query.name, "family": query.family, "given": query.given, "city": query.city}
-    found = await queries.of_query(query, await folded(pool, texts)).page(pool, after, query.limit)
-    return listed(request, query, found)
+    keys = await folded(pool, texts)
+    require_narrow(request, {name: keys[name] for name in NAMES}, [getattr(query, name) for name in FILTERS])
+    found = await queries.of_query(query, keys).page(pool, after, query.limit)
+    return await disclosed(request, "practitioner", query, found)
 
 
-@router.post("/v1/practitioners/lookup", responses={200: {"model": PractitionerBatch}, **documented(InvalidRequest)})
+@router.post(
+    "/v1/practitioners/lookup",
+    responses={200: {"model": PractitionerBatch}, **documented(InvalidRequest, BudgetExhausted)},
+)
 async def look_up_practitioners(request: Request, body: Lookup) -> Response:
     """Up to 1 000 ids at once: one result for each, in order."""
-    candidates = [_candidates(text) for text in body.ids]
-    edition, answer = await batch(request.app.state.pool, "practitioner", body.ids, candidates)
-    return untagged(answer, edition)
+    return await found_batch(request, "practitioner", body.ids, [_candidates(text) for text in body.ids])
 
 
 def _candidates(text: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.paging import ListQuery, Term, Total
+from app.paging import Cut, ListQuery, Term, Total
 from app.publication.schemas import BatchOf, Coded, Part, Place, Resource, ResultOf, Specialty, Structure
 
 
@@ -79,6 +79,7 @@ class PractitionerPage(Part):
     next: str | None
     total: Total
     edition: int
+    cut: Cut = None
 
 
 class PractitionerResult(ResultOf):

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.answers import body_tag, tagged, tell_shown
+from app.budgets.charging import BudgetExhausted, affordable
 from app.paging import COUNTED, ListQuery, Position, next_link, page_body, require_single_values, with_member
 from app.publication.reading import Pool
 
@@ -107,11 +108,25 @@ def opened(request: Request, query: ListQuery) -> Position | None:
 
 def listed(request: Request, query: ListQuery, found: Found) -> Response:
     """The answer of a list: items with their `match` where there is one, `next`, total, edition, Link and ETag."""
-    page, more = found.rows[: query.limit], len(found.rows) > query.limit
+    return _listed(request, query, found, query.limit)
+
+
+async def disclosed(request: Request, kind: str, query: ListQuery, found: Found) -> Response:
+    """The answer of a list that shows persons: as many items as the caller's budget goes to, and it says so when cut.
+
+    Raises BudgetExhausted when there are some and the caller may see none.
+    """
+    page = found.rows[: query.limit]
+    shown = await affordable(request, kind, [(row[-1], row[0]) for row in page])
+    return _listed(request, query, found, shown, cut=BudgetExhausted.code if shown < len(page) else None)
+
+
+def _listed(request: Request, query: ListQuery, found: Found, most: int, cut: str | None = None) -> Response:
+    page, more = found.rows[:most], len(found.rows) > most
     following = request.app.state.cursors.seal(_binding(request, query), page[-1][2:]) if more else None
     items = [document if match is None else with_member(document, "match", match) for document, match, *_ in page]
     tell_shown(request, len(items))
-    body = page_body(items, following, found.count, found.edition)
+    body = page_body(items, following, found.count, found.edition, cut)
     return tagged(request, body, body_tag(body), found.edition, next_link(request, following))
 
 

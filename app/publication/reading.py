@@ -61,8 +61,16 @@ async def by_ids(pool: Pool, kind: str, ids: Sequence[str]) -> tuple[int, list[D
     return rows[0][0], [Document(*row[1:]) for row in rows if row[1] is not None]
 
 
-async def batch(pool: Pool, kind: str, asked: Sequence[str], candidates: Sequence[Sequence[str]]) -> tuple[int, bytes]:
-    """(edition, body) of a batch: one result for each text of `asked`, in order, twins kept.
+class Batch(NamedTuple):
+    """The answer to a batch. `shown` = every (key, document) that its body shows, or names as a candidate."""
+
+    edition: int
+    body: bytes
+    shown: Sequence[tuple[str, str]]
+
+
+async def batch(pool: Pool, kind: str, asked: Sequence[str], candidates: Sequence[Sequence[str]]) -> Batch:
+    """One result for each text of `asked`, in order, twins kept.
 
     `candidates[n]` are the keys and aliases that `asked[n]` may stand for. Where several resources fit, none is chosen:
     the result is `found: false` with their keys as `candidates`.
@@ -77,16 +85,20 @@ async def batch(pool: Pool, kind: str, asked: Sequence[str], candidates: Sequenc
     for _, position, key, document in rows:
         if position is not None:
             found.setdefault(position, []).append((key, document))
-    results = [_result(text, found.get(first[text], [])) for text in asked]
+    chosen = {text: _chosen(text, found.get(position, [])) for text, position in first.items()}
     edition: int = rows[0][0]
-    return edition, f'{{"results":[{",".join(results)}],"edition":{edition}}}'.encode()
+    body = f'{{"results":[{",".join(_result(text, chosen[text]) for text in asked)}],"edition":{edition}}}'.encode()
+    return Batch(edition, body, [each for those in chosen.values() for each in those])
 
 
-def _result(asked: str, found: list[tuple[str, str]]) -> str:
-    exact = [document for key, document in found if key == asked]
-    documents = exact or [document for _, document in found]
-    if len(documents) == 1:
-        return f'{{"id":{json.dumps(asked)},"found":true,"resource":{documents[0]}}}'
-    if documents:
-        return f'{{"id":{json.dumps(asked)},"found":false,"candidates":{json.dumps([key for key, _ in found])}}}'
+def _chosen(asked: str, found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A key means its own resource alone; anything else may mean several."""
+    return [each for each in found if each[0] == asked] or found
+
+
+def _result(asked: str, chosen: list[tuple[str, str]]) -> str:
+    if len(chosen) == 1:
+        return f'{{"id":{json.dumps(asked)},"found":true,"resource":{chosen[0][1]}}}'
+    if chosen:
+        return f'{{"id":{json.dumps(asked)},"found":false,"candidates":{json.dumps([key for key, _ in chosen])}}}'
     return f'{{"id":{json.dumps(asked)},"found":false}}'

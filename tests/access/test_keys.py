@@ -79,6 +79,7 @@ def test_a_key_says_who_is_calling(
         "operator": operator,
         "scopes": ["audit", "publish"],
         "domains": ["a.mssante.fr", "b.mssante.fr"],
+        "budget": None,
     }
 
 

@@ -10,6 +10,7 @@ from tests.docs.markdown import ROOT, words
 GLOSSARY = ROOT / "docs" / "glossary.md"
 MODELS = (
     "access",
+    "budgets",
     "duties",
     "imports",
     "mailboxes",

@@ -37,8 +37,8 @@ def client(api_settings: Settings) -> Iterator[TestClient]:
 def key_for(registry: Connection, api_settings: Settings) -> Callable[..., dict[str, str]]:
     """Headers of a new key with these scopes."""
 
-    def make(*scopes: str, operator: str | None = None) -> dict[str, str]:
-        _, key = issue(registry, api_settings.key_pepper, "a test", scopes, operator)
+    def make(*scopes: str, operator: str | None = None, budget: int | None = None) -> dict[str, str]:
+        _, key = issue(registry, api_settings.key_pepper, "a test", scopes, operator, budget=budget)
         registry.commit()
         return {"Authorization": f"Bearer {key}"}
 

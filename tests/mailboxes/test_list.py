@@ -39,7 +39,7 @@ def test_pages_follow_one_another_to_the_end_without_gap_or_twin(client: TestCli
 
 def test_a_page_that_is_just_full_has_no_next(client: TestClient, registry: Connection) -> None:
     several(registry, 3)
-    assert client.get("/v1/mailboxes?limit=3").json()["next"] is None
+    assert client.get("/v1/mailboxes?domain=ch-exemple.mssante.fr&limit=3").json()["next"] is None
 
 
 def test_nothing_that_fits_is_an_empty_page_with_an_edition(client: TestClient, registry: Connection) -> None:
@@ -49,7 +49,9 @@ def test_nothing_that_fits_is_an_empty_page_with_an_edition(client: TestClient, 
     assert answer.headers["directory-edition"] == "1"
 
 
-def test_each_filter_finds_its_own_and_filters_add_up(client: TestClient, registry: Connection) -> None:
+def test_each_filter_finds_its_own_and_filters_add_up(
+    client: TestClient, registry: Connection, reader: dict[str, str]
+) -> None:
     structure = a_structure(registry, siret="00000001800010")
     person = a_practitioner(registry)
     a_mailbox(registry, "p@ch-exemple.mssante.fr", practitioner=person)
@@ -63,7 +65,8 @@ def test_each_filter_finds_its_own_and_filters_add_up(client: TestClient, regist
     publish(registry, *ids, ("mailbox", hidden), ("organization", structure), ("practitioner", person))
 
     def found(query: str) -> list[str]:
-        return [item["address"][0] for item in client.get(f"/v1/mailboxes?{query}").json()["items"]]
+        page = client.get(f"/v1/mailboxes?{query}", headers=reader).json()
+        return [item["address"][0] for item in page["items"]]
 
     assert found("") == ["b", "p", "s"]
     assert found("type=ORG") == ["s"]
@@ -76,13 +79,15 @@ def test_each_filter_finds_its_own_and_filters_add_up(client: TestClient, regist
     assert found("practitioner=0") == []
 
 
-def test_the_tag_of_a_list_is_that_of_its_body(client: TestClient, registry: Connection) -> None:
+def test_the_tag_of_a_list_is_that_of_its_body(
+    client: TestClient, registry: Connection, reader: dict[str, str]
+) -> None:
     several(registry, 2)
-    first = client.get("/v1/mailboxes")
-    again = client.get("/v1/mailboxes", headers={"If-None-Match": first.headers["etag"]})
-    assert again.status_code == 304
+    first = client.get("/v1/mailboxes", headers=reader)
+    held = {**reader, "If-None-Match": first.headers["etag"]}
+    assert client.get("/v1/mailboxes", headers=held).status_code == 304
     several(registry, 1, domain="other.mssante.fr")
-    assert client.get("/v1/mailboxes", headers={"If-None-Match": first.headers["etag"]}).status_code == 200
+    assert client.get("/v1/mailboxes", headers=held).status_code == 200
 
 
 def test_a_total_is_counted_no_further_than_it_is_useful(client: TestClient, registry: Connection) -> None:

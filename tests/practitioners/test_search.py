@@ -28,7 +28,7 @@ PEOPLE = [
 
 
 @pytest.fixture
-def found(client: TestClient, registry: Connection) -> Any:
+def found(client: TestClient, registry: Connection, reader: dict[str, str]) -> Any:
     """A search among these people: [(last two digits, match)], by pages of two."""
     ids = [
         ("practitioner", a_practitioner(registry, rpps=rpps, family=family, given=given))
@@ -40,7 +40,7 @@ def found(client: TestClient, registry: Connection) -> Any:
         items: list[tuple[str, str]] = []
         cursor = ""
         for _ in range(20):
-            answer = client.get(f"/v1/practitioners?{query}&limit={limit}{cursor}")
+            answer = client.get(f"/v1/practitioners?{query}&limit={limit}{cursor}", headers=reader)
             page = PractitionerPage.model_validate_json(answer.content)
             items += [(str(item.rpps)[-2:], item.match) for item in page.items]
             if page.next is None:
@@ -105,7 +105,7 @@ def test_name_and_filters_of_names_add_up(found: Any) -> None:
     assert found("name=anne martin&family=martine") == [("44", "prefix")]
 
 
-def test_filters_add_up(client: TestClient, registry: Connection) -> None:
+def test_filters_add_up(client: TestClient, registry: Connection, reader: dict[str, str]) -> None:
     besancon = a_structure(registry, siret="00000001800010")
     ajaccio = a_structure(registry, finess="990000028", city="AJACCIO", postal_code="20000", department="2A")
     doctor = a_practitioner(registry, rpps="99900000011", organization=besancon)
@@ -115,7 +115,7 @@ def test_filters_add_up(client: TestClient, registry: Connection) -> None:
     publish(registry, *ids)
 
     def found(query: str) -> list[str]:
-        page = client.get(f"/v1/practitioners?{query}").json()
+        page = client.get(f"/v1/practitioners?{query}", headers=reader).json()
         assert page["total"] == {"value": len(page["items"]), "exact": True}
         return [item["rpps"][-2:] for item in page["items"]]
 
