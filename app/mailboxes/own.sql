@@ -4,9 +4,12 @@
 -- name: one
 SELECT d.edition, o.document, o.etag
 FROM (SELECT * FROM directory LIMIT 1) d
-JOIN own_mailbox o ON o.address = %(address)s
-WHERE %(is_admin)s OR o.operator = %(operator)s
-  OR (o.operator IS NULL AND (SELECT true FROM domain_owner x WHERE x.name = o.domain AND x.operator = %(operator)s LIMIT 1))
+CROSS JOIN (SELECT m.address FROM own_mailbox m
+            WHERE m.address = %(address)s AND (%(is_admin)s OR m.operator = %(operator)s
+              OR (m.operator IS NULL
+                  AND (SELECT true FROM domain_owner x WHERE x.name = m.domain AND x.operator = %(operator)s LIMIT 1)))) own
+CROSS JOIN LATERAL owners_view(own.address) o
+WHERE o.document IS NOT NULL
 
 -- name: page
 WITH own_domain AS MATERIALIZED (
@@ -33,5 +36,5 @@ page AS MATERIALIZED (
 )
 SELECT e.edition, (SELECT count(*) FROM (SELECT FROM fitting LIMIT %(counted)s) n), o.document, NULL, o.address
 FROM (SELECT * FROM directory LIMIT 1) e
-LEFT JOIN (SELECT x.address, x.document FROM page p CROSS JOIN LATERAL (SELECT * FROM own_mailbox y WHERE y.address = p.address OFFSET 0) x) o ON true
+LEFT JOIN (SELECT p.address, v.document FROM page p CROSS JOIN LATERAL owners_view(p.address) v) o ON true
 ORDER BY o.address

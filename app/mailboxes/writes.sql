@@ -38,7 +38,7 @@ CROSS JOIN LATERAL (
   SELECT coalesce(array_agg(a.practitioner ORDER BY a.practitioner, a.organization), '{}') AS practitioners,
     coalesce(array_agg(a.organization ORDER BY a.practitioner, a.organization), '{}') AS organizations
   FROM mailbox_attachment a WHERE a.address = m.address) h
-LEFT JOIN LATERAL (SELECT x.etag FROM own_mailbox x WHERE x.address = m.address OFFSET 0) o ON true
+CROSS JOIN LATERAL owners_view(m.address) o
 WHERE m.address = ANY (%(addresses)s::text[])
 
 -- name: insert
@@ -85,7 +85,4 @@ SELECT %(status)s::integer AS status,
     'Cache-Control', 'no-store', 'Content-Type', CASE WHEN o.document IS NOT NULL THEN 'application/json' END))::text AS headers,
   convert_to(coalesce(o.document, ''), 'UTF8') AS body
 FROM (SELECT * FROM directory LIMIT 1) d
-LEFT JOIN LATERAL (SELECT x.etag, x.document FROM own_mailbox x WHERE x.address = %(address)s OFFSET 0) o ON true
-
--- name: tags
-SELECT x.address, x.etag FROM own_mailbox x WHERE x.address = ANY (%(addresses)s::text[])
+CROSS JOIN LATERAL owners_view(%(address)s) o

@@ -1,3 +1,4 @@
+DROP FUNCTION owners_view(text);
 DROP VIEW own_mailbox;
 DROP VIEW stated_mailbox;
 DROP VIEW stated_attachment;
