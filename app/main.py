@@ -27,6 +27,7 @@ from app.mailboxes import batch_routes as mailbox_batches
 from app.mailboxes import own_routes as own_mailboxes
 from app.mailboxes import routes as mailboxes
 from app.mailboxes import write_routes as mailbox_writes
+from app.notices import routes as notices
 from app.organizations import routes as organizations
 from app.paging import Cursors
 from app.practitioners import routes as practitioners
@@ -42,7 +43,7 @@ LARGEST_BODY = 1_000_000
 # The most asked first.
 FEATURES = (
     *(mailboxes, practitioners, organizations, publication, mailbox_writes, mailbox_batches, own_mailboxes),
-    *(trust, access, audit, imports, health, documentation),
+    *(trust, access, audit, notices, imports, health, documentation),
 )
 
 

@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     # A file or an HTTP URL.
     audit_anchor: str | None = Field(None, pattern=r"^(https?://\S+|[^:]+)$")
     consultation_days: int = Field(180, ge=0)
+    notice_days: int = Field(365, ge=1)
 
     ldap_uri: str = "ldapi:///run/annuaire/ldapi"
     ldap_suffix: str = "dc=mssante,dc=fr"

@@ -63,6 +63,7 @@ RULES: Mapping[str, Rule | Mapping[str, Rule]] = {
     "/v1/trust/operators": Rule.LOOK_UP,
     "/v1/changes": Rule.COPY,
     "/v1/me": Rule.ANY_KEY,
+    "/v1/me/notices": Rule.ANY_KEY,
     "/v1/audit": Rule.AUDIT,
     "/v1/audit/head": Rule.AUDIT,
     "/v1/imports": Rule.ADMIN,

@@ -5,10 +5,12 @@ from app.access.audit_roots import anchor_hourly
 from app.budgets import retention as budgets
 from app.duties.loop import Duty
 from app.mailboxes import retention
+from app.notices import reading as notices
 
 DUTIES: tuple[Duty, ...] = (
     Duty("keep the root of the audit trail", "hour", anchor_hourly),
     Duty("forget old consultations", "day", consultation_keeping.prune),
     Duty("forget withdrawn mailboxes and kept answers", "day", retention.prune),
     Duty("forget who was shown whom on days that are over", "day", budgets.prune),
+    Duty("forget old notices", "day", notices.prune),
 )

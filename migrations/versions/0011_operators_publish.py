@@ -25,3 +25,5 @@ def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '4s'")
     for part in reversed(PARTS):
         sql_files.run(f"0011_{part}_down.sql")
+        if part == "moves":
+            sql_files.restore("0010_faster_publish.sql")
