@@ -1,6 +1,7 @@
 """`annuaire import …`: national files into the directory, from the command line."""
 
 import getpass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,8 @@ from app.db import connect
 from app.embedded.attach import settings_for
 from app.imports import changes, guards, runs, trail
 from app.imports.asking import admin_of
+from app.imports.effective import cancel as call_off
+from app.imports.effective import instant, plan_for, schedule, waits
 from app.imports.execute import apply_plan, undo_run
 from app.imports.options import Options
 from app.imports.pipeline import import_files, importer, publish_runs
@@ -42,6 +45,12 @@ KeyFile = Annotated[
         exists=True, dir_okay=False, allow_dash=True, help="File with the key of the admin who asks; - is stdin."
     ),
 ]
+Effective = Annotated[
+    str | None,
+    typer.Option(
+        metavar="AT", help="Hour from which a white list counts (ISO 8601, legal time of France): until then it waits."
+    ),
+]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Return before everything is published.")]
 
 
@@ -57,6 +66,7 @@ def run(
     data_dir: DataDir = None,
     rejects: Rejects = None,
     key_file: KeyFile = None,
+    effective: Effective = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Stop at the plan.")] = False,
     no_wait: NoWait = False,
@@ -65,7 +75,9 @@ def run(
     """Recognise each file by its content, plan, check the guards, apply. Exit code: the worst of all files."""
     settings = settings_for(data_dir)
     options = _options(settings, rejects, data_dir, accept_guard, key_file, dry_run=dry_run, wait=not no_wait)
-    _show(import_files(settings, files, options), as_json=as_json)
+    at = _hour(effective, dry_run=dry_run)
+    reports = _for_hour(settings, files, options, at) if at else import_files(settings, files, options)
+    _show(reports, as_json=as_json)
 
 
 app.command(name="template", epilog="Example: annuaire import template --xlsx --out changes.xlsx")(write_template)
@@ -77,13 +89,16 @@ def plan(
     data_dir: DataDir = None,
     rejects: Rejects = None,
     key_file: KeyFile = None,
+    effective: Effective = None,
     *,
     as_json: Json = False,
 ) -> None:
     """Read the files and write down what they would change, without changing it: see import show and import apply."""
     settings = settings_for(data_dir)
     options = _options(settings, rejects, data_dir, None, key_file, dry_run=True)
-    _show(import_files(settings, files, options), as_json=as_json)
+    at = instant(effective) if effective else None
+    reports = _for_hour(settings, files, options, at) if at else import_files(settings, files, options)
+    _show(reports, as_json=as_json)
 
 
 @app.command(epilog="Example: annuaire import apply 20260923T031502-mssante-1f9a3c --data-dir var")
@@ -93,6 +108,7 @@ def apply(
     data_dir: DataDir = None,
     key_file: KeyFile = None,
     *,
+    now: Annotated[bool, typer.Option("--now", help="Not at the hour for which it was planned.")] = False,
     no_wait: NoWait = False,
     as_json: Json = False,
 ) -> None:
@@ -100,9 +116,23 @@ def apply(
     settings = settings_for(data_dir)
     options = _options(settings, None, data_dir, accept_guard, key_file, wait=not no_wait)
     with importer(settings) as connection:
-        report = apply_plan(connection, settings, run_id, options)
-        publish_runs(connection, settings, [report] if report.mode != "same" else [], options)
+        report = runs.find(connection, run_id)
+        if waits(report) and not now:
+            report = schedule(connection, settings, report, options)
+        else:
+            report = apply_plan(connection, settings, run_id, options)
+            publish_runs(connection, settings, [report] if report.mode != "same" else [], options)
     _show([report], as_json=as_json)
+
+
+@app.command(epilog="Example: annuaire import cancel 20260923T031502-liste_blanche-1f9a3c --data-dir var")
+def cancel(run_id: Run, data_dir: DataDir = None, key_file: KeyFile = None, *, as_json: Json = False) -> None:
+    """Call off a white list that waits for its hour; the plan stays, and can be applied."""
+    settings = settings_for(data_dir)
+    options = _options(settings, None, data_dir, None, key_file)
+    with connect(settings) as connection:
+        report = call_off(connection, settings, run_id, options)
+    emit(report.as_json(), as_json=as_json, text=f"{run_id} waits for no hour any more")
 
 
 @app.command(epilog="Example: annuaire import undo 20260923T031502-mssante-1f9a3c --data-dir var")
@@ -187,6 +217,18 @@ def list_guards(
         for each in found
     )
     emit(found, as_json=as_json, text=text)
+
+
+def _for_hour(settings: Settings, files: list[Path], options: Options, at: datetime) -> list[Report]:
+    return [plan_for(settings, path, options, at) for path in files]
+
+
+def _hour(effective: str | None, *, dry_run: bool) -> datetime | None:
+    """The hour for which a list is planned; None when it is applied now, since none is given or it is over."""
+    if effective and dry_run:
+        raise typer.BadParameter("--dry-run plans for no hour: see annuaire import plan --effective")
+    at = instant(effective) if effective else None
+    return at if at and at > datetime.now(UTC) else None
 
 
 def _pair(wish: str) -> tuple[str, str]:

@@ -128,16 +128,23 @@ def prune(connection: Connection, settings: Settings) -> None:
     with connection.transaction(), connection.cursor() as cursor:
         planned = cursor.execute(
             "SELECT number FROM import_run WHERE state IN ('planned', 'refused') AND staged IS NOT NULL"
-            " AND started_at > now() - make_interval(days => %s)",
+            " AND (started_at > now() - make_interval(days => %s) OR wish IS NOT NULL)",
             [settings.import_plan_days],
         ).fetchall()
         drop_others(cursor, [number for (number,) in planned])
         old = cursor.execute(
             "SELECT DISTINCT r.number FROM import_run r WHERE r.number IN (SELECT run FROM import_change) AND NOT ("
-            " r.state IN ('planned', 'refused') AND r.started_at > now() - make_interval(days => %s)"
+            " r.state IN ('planned', 'refused')"
+            " AND (r.started_at > now() - make_interval(days => %s) OR r.wish IS NOT NULL)"
             " OR r.state = 'applied' AND r.applied_at > now() - make_interval(days => %s))",
             [settings.import_plan_days, settings.import_undo_days],
         ).fetchall()
+        # A list for an hour that nobody asked for: its file goes with the plan.
+        cursor.execute(
+            "UPDATE import_run SET spool = NULL WHERE spool IS NOT NULL AND wish IS NULL AND effective_at IS NOT NULL"
+            " AND started_at < now() - make_interval(days => %s)",
+            [settings.import_plan_days],
+        )
         numbers = [number for (number,) in old]
         if numbers:
             cursor.execute("DELETE FROM import_change WHERE run = ANY(%s)", [numbers])

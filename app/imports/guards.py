@@ -14,7 +14,8 @@ import psycopg
 
 from app.console import Refused
 from app.imports.sources.description import Source
-from app.imports.workspace import Cursor
+from app.imports.sources.sql_text import sql
+from app.imports.workspace import Cursor, count
 
 # name → what its limit means, for `annuaire import guards` and the documents.
 GUARDS: Mapping[str, str] = {
@@ -28,6 +29,7 @@ GUARDS: Mapping[str, str] = {
     "rejected_lines": "share of the lines that were rejected",
     "same_file": "the file is the last one applied: there is nothing to do",
     "shrink": "share of what the source states that the file would close",
+    "unlisted_mailboxes": "share of the mailboxes that a white list would take out of every domain of their operator",
     "unknown_codes": "lines with a code that its code system does not know, for each code system",
 }
 NAMES = tuple(GUARDS)
@@ -37,6 +39,8 @@ FEW_CHANGES = 1_000
 ORDINARY_LOSS = 0.0005
 FEW_LOSSES = 8
 LISTED = 10
+UNLISTED = sql("white_list.unlisted")
+HELD = "SELECT count(*) FROM mailbox WHERE state = 'active'"
 
 
 @dataclass(frozen=True)
@@ -196,6 +200,19 @@ def uneven_losses(rows: Sequence[tuple[str, int, int]], deviations: float) -> li
         if lost > expected + deviations * expected**0.5 + FEW_LOSSES:
             suspicious.append(f"{name} would lose {lost} of {held}")
     return suspicious
+
+
+def judge_unlisted(cursor: Cursor, limits: Mapping[str, Limit]) -> list[Guard]:
+    """Mailboxes that are seen by the white list in force and would not be by this one: few domains may carry many."""
+    if "unlisted_mailboxes" not in limits:
+        return []
+    rows = cursor.execute(UNLISTED).fetchall()
+    lost, held = sum(row[1] for row in rows), count(cursor, HELD)
+    if lost <= held * limits["unlisted_mailboxes"].threshold:
+        return []
+    domains = some([f"{domain} ({mailboxes})" for domain, mailboxes in rows])
+    detail = f"the list would take {lost} of {held} mailboxes ({lost / held:.1%}) out of sight: {domains}"
+    return [guard for guard in [spoke(limits, "unlisted_mailboxes", detail)] if guard]
 
 
 # A value set without any code system tells nothing: every code of it is unknown.

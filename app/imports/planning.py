@@ -18,7 +18,7 @@ from app.console import Advance, Refused, one_line
 from app.imports import runs, trail
 from app.imports.basis import Basis, basis_of, layout_key
 from app.imports.compare import FOR_MANY_ROWS, compare
-from app.imports.guards import Figures, judge, judge_codes, judge_losses, limits, spoke
+from app.imports.guards import Figures, judge, judge_codes, judge_losses, judge_unlisted, limits, spoke
 from app.imports.inputs import Input, source_of
 from app.imports.known import KnownLines, known_lines
 from app.imports.options import Options
@@ -27,6 +27,7 @@ from app.imports.receive import Inflated, Text
 from app.imports.refusal import FileRefused
 from app.imports.rejects import write_rejects
 from app.imports.report import Report
+from app.imports.sources import white_list
 from app.imports.stage import ahead, settle_rejects, stage, stage_gone
 from app.imports.totals import stated_now, summary
 from app.imports.workspace import Workspace, count
@@ -173,6 +174,8 @@ def _judge(cursor: psycopg.Cursor[Any], job: Job, basis: Basis, stated: int) -> 
     guards = judge(figures, in_force) + judge_codes(cursor, layout.source, in_force)
     if any(target.table == "mailbox" for target in layout.source.targets):
         guards += judge_losses(cursor, report.number, in_force)
+    if layout.source is white_list.SOURCE and basis.loaded:
+        guards += judge_unlisted(cursor, in_force)
     report.guards += guards
 
 

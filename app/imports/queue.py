@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 
 from app.console import Refused, one_line
 from app.db import connect, is_passing
-from app.imports import runs
+from app.imports import runs, trail
 from app.imports.execute import applied, apply_plan, undo_run
 from app.imports.inputs import Input, inputs_of
 from app.imports.options import Options
@@ -37,15 +37,17 @@ logger = structlog.get_logger(__name__)
 Connection = psycopg.Connection[Any]
 MOST_ATTEMPTS = 3
 OPEN = frozenset({"waiting", "running"})
+PLANS = frozenset({"planned", "refused"})
 OLDEST = """
-SELECT id FROM import_run WHERE wish IS NOT NULL ORDER BY progress ->> 'asked_at' NULLS FIRST, number LIMIT 1
+SELECT id FROM import_run WHERE wish IS NOT NULL AND coalesce(effective_at <= now(), true)
+ORDER BY progress ->> 'asked_at' NULLS FIRST, number LIMIT 1
 """
 TAKE = """
 UPDATE import_run SET state = CASE state WHEN 'waiting' THEN 'running' ELSE state END, phase = 'starting',
   progress = coalesce(progress, '{}')
     || jsonb_build_object('attempt', coalesce((progress ->> 'attempt')::integer, 0) + 1)
 WHERE id = %s AND wish IS NOT NULL
-RETURNING id, wish, spool, wish_guards, wish_by, (progress ->> 'attempt')::integer
+RETURNING id, wish, spool, wish_guards, wish_by, (progress ->> 'attempt')::integer, effective_at IS NOT NULL
 """
 # A worker that is asked to end has not failed.
 PUT_BACK = """
@@ -69,7 +71,10 @@ SAY = "UPDATE import_run SET progress = jsonb_build_object('refusal', %s::jsonb)
 
 
 class Wish(NamedTuple):
-    """What is asked of run `run`, by the key `by`. `spool`: where its file lies, which must be planned first."""
+    """What is asked of run `run`, by the key or account `by`. `spool`: where its file lies, to be planned first.
+
+    `is_timed`: its hour has come; the plan that was shown before is made anew.
+    """
 
     run: str
     do: str
@@ -77,6 +82,7 @@ class Wish(NamedTuple):
     guards: list[str]
     by: str | None
     attempt: int
+    is_timed: bool
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
@@ -171,7 +177,7 @@ class Task:
             self.spool.rejects.absolute(),
             frozenset(self.wish.guards),
             by=self.wish.by or "",
-            is_known_key=True,
+            is_known_key=not (self.wish.by or "").startswith(trail.ACCOUNT),
             progress=self.progress,
         )
 
@@ -186,9 +192,13 @@ class Task:
     def _text(self, name: str, each: Input) -> Report:
         self.progress.runs = [self.wish.run, name]
         report = runs.find(self.connection, name)
-        if report.state in OPEN:
+        if report.state in OPEN or (self.wish.is_timed and report.state in PLANS):
             self._forget(report)
             report = plan_input(self.connection, self._options, each, name)
+            if self.wish.is_timed and not can_apply(report, self._options):
+                logger.error(
+                    "a white list is due and is held", run=name, guards=[guard.name for guard in report.guards]
+                )
         if self.wish.do == "apply" and can_apply(report, self._options):
             return self._applied(name)
         return report

@@ -19,8 +19,8 @@ class Report:
     `number` names the run inside the database. `left_out`: members of the same archive that no source reads. `pending`:
     marks that waited for the drain when the command did not wait. `stages`: seconds of each stage. `mode`: `first`,
     `full` (every line compared) or `delta` (only lines that changed). `planned_by`, `applied_by`, `undone_by`: ids of
-    keys, or the account that ran the command. A file refused before any guard could judge it has the reason as a
-    guard of its own.
+    keys, or the account that ran the command. `effective_at`: the hour at which a worker applies the plan. A file
+    refused before any guard could judge it has the reason as a guard of its own.
     """
 
     run: str
@@ -47,6 +47,7 @@ class Report:
     planned_by: str | None = None
     applied_by: str | None = None
     undone_by: str | None = None
+    effective_at: datetime | None = None
     started_at: datetime | None = None
     applied_at: datetime | None = None
     undone_at: datetime | None = None
@@ -91,6 +92,7 @@ class Report:
             "planned_by": self.planned_by,
             "applied_by": self.applied_by,
             "undone_by": self.undone_by,
+            "effective_at": self.effective_at,
             "started_at": self.started_at,
             "applied_at": self.applied_at,
             "undone_at": self.undone_at,
@@ -122,6 +124,7 @@ def readable(report: Report) -> str:
     ]
     rows += [("warnings", _counts(report.warnings))] if report.warnings else []
     rows += [("rejects", report.rejects)] if report.rejects else []
+    rows += [("effective", f"{report.effective_at:%Y-%m-%d %H:%M %Z}")] if report.effective_at else []
     rows += [("left out", name) for name in report.left_out]
     rows += [("edition", _edition(report))]
     rows += (

@@ -68,7 +68,7 @@ def document(record: Mapping[str, Any] | RowMapping, spool: Spool) -> dict[str, 
     shown = report.as_json()
     shown["edition"].setdefault("undone", None)
     shown |= {
-        "state": _state(report, wish),
+        "state": _state(report, wish, own["effective_at"]),
         "phase": report.phase if wish else None,
         "progress": {name: noted[name] for name in MEASURED} if wish and noted.keys() >= MEASURED else None,
         "wish": {"do": wish, "by": by, "accept_guards": guards} if wish else None,
@@ -83,8 +83,8 @@ def as_text(shown: Mapping[str, Any]) -> str:
     return json.dumps(shown, ensure_ascii=False, default=_instant, separators=(",", ":"))
 
 
-def _state(report: Report, wish: str | None) -> str:
-    if wish is None:
+def _state(report: Report, wish: str | None, effective_at: datetime | None) -> str:
+    if wish is None or (effective_at and effective_at > datetime.now(UTC)):
         return report.state
     return "waiting" if report.phase is None else "running"
 

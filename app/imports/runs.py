@@ -42,8 +42,8 @@ WHERE id = %(run)s
 FIRST_REJECTS = 'SELECT line, "column", code, detail, content FROM import_reject WHERE run = %s ORDER BY line LIMIT 20'
 RUN_COLUMNS = """id AS run, number, source, state, file_name AS file, file_sha256 AS sha256, stamp, lines_read AS read,
   lines_rejected AS rejected, lines_blank AS blank, diff, guards, warnings, edition_before, edition_after,
-  edition_undone, mode, stages, phase, progress, planned_by, applied_by, undone_by, started_at, applied_at, undone_at,
-  finished_at"""
+  edition_undone, mode, stages, phase, progress, planned_by, applied_by, undone_by, effective_at, started_at,
+  applied_at, undone_at, finished_at"""
 RUN = f"SELECT {RUN_COLUMNS} FROM import_run"  # noqa: S608 - our own names
 
 

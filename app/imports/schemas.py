@@ -133,6 +133,7 @@ class Run(BaseModel):
     planned_by: str | None
     applied_by: str | None
     undone_by: str | None
+    effective_at: datetime | None = Field(description="Hour at which the worker applies the plan of a white list")
     started_at: datetime
     applied_at: datetime | None
     undone_at: datetime | None

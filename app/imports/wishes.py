@@ -28,9 +28,9 @@ from app.settings import Settings
 
 MOST_WAITING = 20
 CHANNEL = "annuaire_imports"
-WAITING = "SELECT count(*) FROM import_run WHERE wish IS NOT NULL"
+WAITING = "SELECT count(*) FROM import_run WHERE wish IS NOT NULL AND coalesce(effective_at <= now(), true)"
 BASIS = """
-SELECT i.wish, i.staged, i.base ->> 'run' AS base, s.run AS last
+SELECT i.wish, i.effective_at, i.staged, i.base ->> 'run' AS base, s.run AS last
 FROM import_run i LEFT JOIN source s ON s.name = i.source WHERE i.id = :run
 """
 CREATE = """
@@ -105,7 +105,8 @@ async def _found(session: AsyncSession, run: str) -> tuple[Report, Mapping[str, 
         raise RunUnknown("See GET /v1/imports for the runs that there are.")
     basis = (await session.execute(text(BASIS), given)).mappings().one()
     if basis["wish"] is not None:
-        raise RunInProgress(f"The worker is asked to {basis['wish']} it. Look at the run until that is done.")
+        hour = f" at {basis['effective_at']:%Y-%m-%d %H:%M %Z}" if basis["effective_at"] else ""
+        raise RunInProgress(f"The worker is asked to {basis['wish']} it{hour}. Look at the run until that is done.")
     return from_record({**record}), {**basis}
 
 

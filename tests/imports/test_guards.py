@@ -368,8 +368,8 @@ def test_the_report_has_the_promised_names() -> None:
     assert found["diff"] == {"create": 0, "update": 0, "close": 0, "same": 0}
     assert list(found) == [
         "run", "source", "state", "file", "sha256", "stamp", "lines", "diff", "guards", "warnings", "rejects",
-        "edition", "mode", "stages", "planned_by", "applied_by", "undone_by", "started_at", "applied_at", "undone_at",
-        "finished_at",
+        "edition", "mode", "stages", "planned_by", "applied_by", "undone_by", "effective_at", "started_at",
+        "applied_at", "undone_at", "finished_at",
     ]  # fmt: skip
 
 

@@ -64,7 +64,7 @@ SOURCE = Source(
     reject="",
     state=sql("white_list.state"),
     targets=(
-        Target("operator", key=("id",), entity=Mark("operator", "id"), fields=("name",), marks=()),
+        Target("operator", key=("id",), entity=Mark("operator", "id"), fields=("name",), notes=("state",), marks=()),
         Target(
             "operator_certificate",
             key=("dn",),
