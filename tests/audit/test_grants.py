@@ -12,11 +12,14 @@ from app.access.audit import append
 from app.access.audit_verify import verify
 from app.embedded import Postgres
 from app.main import create_app
+from app.publication import bulk
+from app.publication.drain import drain_all
 from app.settings import Settings
 from tests.audit.acts import ACT, Connection, a_trail
 from tests.audit.conftest import Run
 from tests.builders import a_small_directory
 from tests.harness.database import Database
+from tests.publication.world import WORLD
 
 ROLE = "annuaire_api"
 
@@ -121,6 +124,26 @@ def test_the_api_serves_as_that_role(
         }
         assert {path: answer.status_code for path, answer in answers.items()} == dict.fromkeys(answers, 200)
         assert len(answers["/v1/audit"].json()["items"]) == 3
+
+
+def test_tables_that_take_the_place_of_others_are_the_roles_too(
+    role: str, database: Database, settings: Settings, annuaire: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "MANY", 1)
+    owner = database.connect()
+    assert annuaire("db", "grant", role)[0] == 0
+    owner.execute(WORLD)
+    owner.commit()
+    table = owner.execute("SELECT 'publication'::regclass::oid::integer").fetchone()
+    owner.commit()
+    drain_all(settings)
+    assert owner.execute("SELECT 'publication'::regclass::oid::integer").fetchone() != table
+    owner.commit()
+    with psycopg.connect(database.dsn, user=role) as connection:
+        connection.execute("SELECT publish(ARRAY['mailbox'], ARRAY(SELECT address FROM mailbox))")
+        assert connection.execute("SELECT count(*) > 0 FROM publication").fetchone() == (True,)
+    owner.execute(f"DROP OWNED BY {role}")
+    owner.commit()
 
 
 def test_a_role_publishes_what_it_wrote(granted: Connection) -> None:
