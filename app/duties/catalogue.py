@@ -6,6 +6,7 @@ from app.budgets import retention as budgets
 from app.duties.loop import Duty
 from app.mailboxes import retention
 from app.notices import reading as notices
+from app.trust import expiry
 
 DUTIES: tuple[Duty, ...] = (
     Duty("keep the root of the audit trail", "hour", anchor_hourly),
@@ -13,4 +14,6 @@ DUTIES: tuple[Duty, ...] = (
     Duty("forget withdrawn mailboxes and kept answers", "day", retention.prune),
     Duty("forget who was shown whom on days that are over", "day", budgets.prune),
     Duty("forget old notices", "day", notices.prune),
+    Duty("tell operators what ends soon", "day", expiry.announce),
+    Duty("admit candidates whose conformity file is whole", "day", expiry.admit_complete),
 )
