@@ -59,10 +59,9 @@ async def stand(connection: Connection, writer: Writer, wishes: Sequence[Wish]) 
     await run(connection, "hold_operator", operator=writer.operator)
     faults = await run(connection, "faults", operator=writer.operator)
     owned = await run(connection, "domains", domains=domains, operator=writer.operator, certificate=caller.certificate)
-    people = await run(connection, "persons", persons=persons)
-    places = await run(
-        connection, "structures", asked=[each[0] for each in structures], candidates=[each[1] for each in structures]
-    )
+    people = await run(connection, "persons", persons=persons) if persons else None
+    asked, candidates = [each[0] for each in structures], [each[1] for each in structures]
+    places = await run(connection, "structures", asked=asked, candidates=candidates) if asked else None
     await run(connection, "hold_mailboxes", addresses=addresses)
     cursor = connection.cursor(row_factory=dict_row)
     there = await cursor.execute(
@@ -71,8 +70,8 @@ async def stand(connection: Connection, writer: Writer, wishes: Sequence[Wish]) 
     return Standing(
         faults=tuple(await faults.fetchall()),
         domains=frozenset(name for (name,) in await owned.fetchall()),
-        persons=dict(await people.fetchall()),
-        structures=_grouped(await places.fetchall()),
+        persons=dict(await people.fetchall() if people else ()),
+        structures=_grouped(await places.fetchall() if places else ()),
         mailboxes={row["address"]: _current(row) for row in await there.fetchall()},
     )
 
