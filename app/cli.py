@@ -77,6 +77,9 @@ def up(
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; TLS is the proxy's.")] = LOOPBACK,
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    unix_socket: Annotated[
+        Path | None, typer.Option(help="Listen on this socket instead, for a proxy on the same machine.")
+    ] = None,
     data_dir: DataDir = None,
     *,
     as_json: Json = False,
@@ -85,18 +88,21 @@ def serve(
     from app.main import create_app  # noqa: PLC0415 - the supervisor and short commands need no HTTP
 
     settings = settings_for(data_dir)
-    if host == LOOPBACK:
+    if host == LOOPBACK and unix_socket is None:
         require_free(port, use="the API", option="--port")
     try:
         http = create_app(settings)
     except PepperMissing as missing:
         raise Refused(one_line(missing), "setting.missing") from missing
     if as_json:
-        emit({"api": f"http://{host}:{port}"}, as_json=True)
+        emit({"api": f"unix:{unix_socket}" if unix_socket else f"http://{host}:{port}"}, as_json=True)
     uvicorn.run(
         http,
         host=host,
         port=port,
+        uds=str(unix_socket) if unix_socket else None,
+        # The peer must stay the peer: whom a header names is judged by app.access.proxy.
+        proxy_headers=False,
         loop="uvloop",
         http="httptools",
         access_log=False,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -13,12 +14,15 @@ from ldap3 import BASE, NONE, Connection, Server
 from ldap3.core.exceptions import LDAPException
 from sqlalchemy import NullPool, create_engine
 
+from app.access.certificate_trust import Trust, TrustUnusable
 from app.console import Refused, one_line
 from app.db import alembic_config, connect, schema_unknown, sqlalchemy_url
 from app.embedded.binaries import find_postgres, find_slapd
 from app.settings import Settings
 
 PATIENCE = 5
+# A revocation list that ends so soon is worth a word.
+LIST_NOTICE = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ def examine(settings: Settings) -> list[Finding]:
         "schema": _schema,
         "white list": _white_list,
         "pending": _pending,
+        "client certificates": _client_certificates,
         "duties": _duties,
         "ldap": _ldap,
     }
@@ -106,6 +111,20 @@ def _duties(settings: Settings) -> tuple[bool | None, str]:
     if failing:
         return False, f"failed, and tried again every five minutes by the worker: {failing}"
     return True, "none of the worker's duties fails"
+
+
+def _client_certificates(settings: Settings) -> tuple[bool | None, str]:
+    if not settings.client_ca_file or not settings.client_crl:
+        return None, "none are taken (ANNUAIRE_CLIENT_CA_FILE)"
+    now = datetime.now(UTC)
+    try:
+        until = Trust.read(settings.client_ca_file, settings.client_crl).lists_until(now)
+    except TrustUnusable as fault:
+        return False, f"none can be checked: {fault}"
+    if not settings.trusted_proxies:
+        return False, "none are believed: no proxy is trusted (ANNUAIRE_TRUSTED_PROXIES)"
+    said = f"the first of their revocation lists runs out on {until:%Y-%m-%d %H:%M} UTC"
+    return (True if until - now > LIST_NOTICE else None), said
 
 
 def _ldap(settings: Settings) -> tuple[bool | None, str]:

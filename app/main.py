@@ -11,7 +11,9 @@ from app import documentation, health, logs, openapi, problems
 from app.access import audit_routes as audit
 from app.access import routes as access
 from app.access.consultation import Consultations
+from app.access.certificates import Certificates
 from app.access.peppers import Peppers, former_peppers
+from app.access.proxy import Proxies
 from app.access.rules import guarded
 from app.access.usage import Usage
 from app.body_limit import limited
@@ -85,6 +87,8 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.schema_head = health.schema_head()
     app.state.peppers = peppers
     app.state.usage = Usage(peppers.current)
+    app.state.proxies = Proxies(settings)
+    app.state.certificates = Certificates(settings, app.state.proxies)
     app.state.cursors = Cursors(settings.key_pepper, *former_peppers(settings))
     app.state.feed_cursors = FeedCursors(app.state.cursors)
     app.state.budgets = Budgets(settings)

@@ -4,6 +4,7 @@ Each setting is described, with the consequence of changing it, in `.env.example
 """
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -23,6 +24,23 @@ MailDomains = Annotated[
 ]
 
 
+UNIX_SOCKET = "unix"
+
+
+def _proxies(given: object) -> object:
+    """Networks and the word unix, separated by spaces. Raises ValueError."""
+    if not isinstance(given, str):
+        return given
+    names = tuple(given.split())
+    for name in names:
+        if name != UNIX_SOCKET:
+            ip_network(name)
+    return names or None
+
+
+TrustedProxies = Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_proxies)]
+
+
 class UnknownSetting(ValueError):
     """An environment variable with our prefix that names no setting: most often a typing error."""
 
@@ -40,6 +58,13 @@ class Settings(BaseSettings):
     # Secret of the HMAC under which API keys are stored, and those before it, which still know their keys.
     key_pepper: SecretStr = SecretStr("")
     former_key_peppers: SecretStr = SecretStr("")
+
+    # Who may say which certificate its client holds, and by which authorities and lists it is verified again.
+    trusted_proxies: TrustedProxies = None
+    proxy_secret: SecretStr = SecretStr("")
+    client_ca_file: Path | None = None
+    client_crl: Path | None = None
+
     anonymous_access: bool = True
     # Persons a day, requests a minute; 0 = no limit (app.budgets).
     anonymous_budget: int = Field(150, ge=0)
@@ -72,6 +97,13 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     drain_lock_ms: int = Field(100, ge=1)
     publish_wide: int = Field(1_000, ge=1)
+
+    @model_validator(mode="after")
+    def _certificates_need_lists(self) -> Self:
+        """Without revocation lists a stolen key would open the door until its certificate ends by itself."""
+        if self.client_ca_file and not self.client_crl:
+            raise ValueError("client_ca_file needs client_crl: the revocation lists of those authorities")
+        return self
 
     @model_validator(mode="after")
     def _no_unknown_variable(self) -> Self:

@@ -40,6 +40,17 @@ class ApiKey(Base):
     budget: Mapped[int | None]
 
 
+class ClientCertificate(Base):
+    """A certificate that an operator used. `dn` = its canonical name; `last_used_at` may lag by a minute."""
+
+    __tablename__ = "client_certificate"
+
+    fingerprint: Mapped[bytes] = mapped_column(primary_key=True)
+    dn: Mapped[Key]
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    last_used_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class Audit(Base):
     """One act of the trail: append-only, added by `audit_append` alone (app.access.audit)."""
 

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.access.certificate_trust import Verified
 from app.access.peppers import Pepper
 
 FLUSH_SECONDS = 20.0
@@ -30,6 +31,15 @@ WITH noted AS (
 )
 UPDATE api_key k SET last_used_at = n.at FROM noted n WHERE k.id = n.id
 """)
+SEEN = text("""
+INSERT INTO client_certificate AS c (fingerprint, dn, expires_at, last_used_at)
+SELECT s.fingerprint, s.dn, s.expires_at, s.at
+FROM unnest(CAST(:fingerprints AS bytea[]), CAST(:names AS text[]), CAST(:ends AS timestamptz[]),
+            CAST(:times AS timestamptz[])) s(fingerprint, dn, expires_at, at)
+ORDER BY s.fingerprint
+ON CONFLICT (fingerprint) DO UPDATE SET last_used_at = excluded.last_used_at
+WHERE c.last_used_at < excluded.last_used_at - interval '1 minute'
+""")
 STORE = text("UPDATE api_key SET digest = :digest, pepper = :pepper WHERE id = :id")
 
 
@@ -40,12 +50,17 @@ class Usage:
         self._pepper = pepper
         self._keys: dict[str, datetime] = {}
         self._digests: dict[str, bytes] = {}
+        self._certificates: dict[bytes, tuple[Verified, datetime]] = {}
 
     def note_key(self, identifier: str, digest_in_force: bytes | None) -> None:
         """The key was used now. `digest_in_force`: store it so from now on."""
         self._keys[identifier] = datetime.now(UTC)
         if digest_in_force is not None:
             self._digests[identifier] = digest_in_force
+
+    def note_certificate(self, certificate: Verified) -> None:
+        """The certificate was used now: its operator can be told before it ends."""
+        self._certificates[certificate.fingerprint] = certificate, datetime.now(UTC)
 
     async def write(self, engine: AsyncEngine) -> None:
         """Write what was noted. When the database fails, the rest is kept for the next time."""
@@ -59,6 +74,21 @@ class Usage:
             async with engine.begin() as connection:
                 await connection.execute(USED, {"ids": list(keys), "times": list(keys.values())})
             self._keys = {each: at for each, at in self._keys.items() if keys.get(each) != at}
+        await self._write_certificates(engine)
+
+    async def _write_certificates(self, engine: AsyncEngine) -> None:
+        noted = self._certificates.copy()
+        if not noted:
+            return
+        parameters = {
+            "fingerprints": list(noted),
+            "names": [certificate.name for certificate, _ in noted.values()],
+            "ends": [certificate.expires_at for certificate, _ in noted.values()],
+            "times": [at for _, at in noted.values()],
+        }
+        async with engine.begin() as connection:
+            await connection.execute(SEEN, parameters)
+        self._certificates = {each: use for each, use in self._certificates.items() if noted.get(each) != use}
 
     @asynccontextmanager
     async def kept(self, engine: AsyncEngine) -> AsyncIterator[None]:

@@ -1,3 +1,5 @@
+DROP TABLE client_certificate;
+
 ALTER TABLE api_key
   DROP COLUMN expires_at,
   DROP COLUMN pepper,

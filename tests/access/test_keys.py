@@ -73,8 +73,12 @@ def test_a_key_says_who_is_calling(
 ) -> None:
     operator = an_operator(registry, domains=("b.mssante.fr", "a.mssante.fr"))
     me = client.get("/v1/me", headers=key_for("publish", "audit", operator=operator)).json()
-    assert me.pop("id")
+    assert me.pop("expires_at")
     assert me == {
+        "id": me["id"],
+        "credential": f"key:{me['id']}",
+        "certificate": None,
+        "budget": None,
         "name": "a test",
         "operator": operator,
         "scopes": ["audit", "publish"],
