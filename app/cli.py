@@ -15,6 +15,7 @@ import uvicorn
 
 from app import db, logs
 from app.access.audit_commands import app as audit_app
+from app.access.client_commands import app as client_app
 from app.access.commands import app as key_app
 from app.access.peppers import PepperMissing
 from app.console import DIFFERENCES, DONE, INTERRUPTED, REFUSED, USAGE, Refused, emit, one_line, refuse, say
@@ -48,6 +49,7 @@ app.command(epilog="Example: annuaire digest --json --data-dir var")(digest)
 app.add_typer(import_app, name="import")
 app.add_typer(audit_app, name="audit")
 app.add_typer(key_app, name="key")
+app.add_typer(client_app, name="client")
 app.add_typer(operator_app, name="operator")
 app.add_typer(domain_app, name="domain")
 app.add_typer(ldap_app, name="ldap")

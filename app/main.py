@@ -9,9 +9,10 @@ from fastapi import FastAPI
 
 from app import documentation, health, logs, openapi, problems
 from app.access import audit_routes as audit
+from app.access import oauth_routes as oauth
 from app.access import routes as access
-from app.access.consultation import Consultations
 from app.access.certificates import Certificates
+from app.access.consultation import Consultations
 from app.access.peppers import Peppers, former_peppers
 from app.access.proxy import Proxies
 from app.access.rules import guarded
@@ -45,7 +46,7 @@ LARGEST_BODY = 1_000_000
 # The most asked first.
 FEATURES = (
     *(mailboxes, practitioners, organizations, publication, mailbox_writes, mailbox_batches, own_mailboxes),
-    *(trust, access, audit, notices, imports, health, documentation),
+    *(trust, access, oauth, audit, notices, imports, health, documentation),
 )
 
 

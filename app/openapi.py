@@ -28,7 +28,15 @@ with a stable `code`; `type` leads to a page about it. `X-Request-ID` is taken a
 Lists: `limit` (50, at most 200) and `cursor`; an answer that is not whole has `next`. Unknown parameters
 of lists, searches and the feed are refused.
 """
-KEY = {"type": "http", "scheme": "bearer", "description": "A key made by `annuaire key issue`"}
+SECURITY_SCHEMES = {
+    "key": {"type": "http", "scheme": "bearer", "description": "A key made by `annuaire key issue`"},
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token from `POST /oauth2/token` (private_key_jwt), good for ten minutes",
+    },
+    "certificate": {"type": "mutualTLS", "description": "The client certificate that the white list names"},
+}
 COMMON_HEADERS = {
     "X-Request-ID": {"description": "Id of this request, yours if you sent one", "schema": {"type": "string"}}
 }
@@ -51,7 +59,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     """The description of what `app` serves."""
     schema = get_openapi(title="annuaire", version="1", description=DESCRIPTION.strip(), routes=app.routes)
     components = schema.setdefault("components", {})
-    components["securitySchemes"] = {"key": KEY}
+    components["securitySchemes"] = SECURITY_SCHEMES
     problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
     components["schemas"] |= {**problem.pop("$defs"), "ProblemDocument": problem}
     for path, operations in schema["paths"].items():
@@ -66,7 +74,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
 def _complete(operation: dict[str, Any], rule: Rule) -> None:
     """What FastAPI cannot know: who may call, our headers, and that a refused parameter is a problem document."""
     if rule is not Rule.OPEN:
-        operation["security"] = [{}, {"key": []}] if rule is Rule.LOOK_UP else [{"key": []}]
+        named: list[dict[str, list[str]]] = [{scheme: []} for scheme in SECURITY_SCHEMES]
+        operation["security"] = [{}, *named] if rule is Rule.LOOK_UP else named
         _add_rate(operation["responses"])
     operation["summary"] = operation.get("description", operation["summary"]).split("\n")[0].rstrip(".")
     for status, response in operation["responses"].items():

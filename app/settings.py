@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     key_pepper: SecretStr = SecretStr("")
     former_key_peppers: SecretStr = SecretStr("")
 
+    # What clients write into `aud`: the public address of this API.
+    issuer: str = Field("http://127.0.0.1:8000", pattern=r"^https?://[^\s/?#]+(/[^\s?#]*[^\s?#/])?$")
+
     # Who may say which certificate its client holds, and by which authorities and lists it is verified again.
     trusted_proxies: TrustedProxies = None
     proxy_secret: SecretStr = SecretStr("")

@@ -35,14 +35,14 @@ class Presented(NamedTuple):
 def make(pepper: Pepper) -> tuple[str, str, bytes]:
     """(id, key, digest) of a new key. The key is shown once; only the digest is stored."""
     identifier, secret = random_id(), random_secret()
-    key = f"{PREFIX}_{identifier}_{secret}{_checksum(identifier, secret)}"
+    key = f"{PREFIX}_{identifier}_{secret}{checksum(identifier, secret)}"
     return identifier, key, digest(pepper, Presented(identifier, secret))
 
 
 def parse(key: str) -> Presented:
     """The parts of a key. Raises KeyInvalid for any text that we cannot have made."""
     match = FORM.fullmatch(key)
-    if not match or match[3] != _checksum(match[1], match[2]):
+    if not match or match[3] != checksum(match[1], match[2]):
         raise KeyInvalid("This is not a key of this directory: copy it again, whole.")
     return Presented(match[1], match[2])
 
@@ -66,5 +66,5 @@ def _text(value: bytes) -> str:
     return b32encode(value).decode().rstrip("=").lower()
 
 
-def _checksum(identifier: str, secret: str) -> str:
+def checksum(identifier: str, secret: str) -> str:
     return _text(zlib.crc32(f"{identifier}_{secret}".encode()).to_bytes(4, "big"))

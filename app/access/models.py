@@ -40,6 +40,54 @@ class ApiKey(Base):
     budget: Mapped[int | None]
 
 
+class OAuthClient(Base):
+    """A program that proves itself by its private key. `jwk`: the public half; `kid`: how its assertions name it."""
+
+    __tablename__ = "client_key"
+    __table_args__ = (
+        CheckConstraint(
+            "scopes <@ ARRAY['read', 'publish', 'admin', 'audit'] AND cardinality(scopes) > 0", name="scopes"
+        ),
+        CheckConstraint("algorithm IN ('ES256', 'PS256', 'EdDSA')", name="algorithm"),
+    )
+
+    id: Mapped[Key] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    operator: Mapped[Key] = mapped_column(ForeignKey("operator.id"))
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    kid: Mapped[Key] = mapped_column(unique=True)
+    algorithm: Mapped[Key]
+    jwk: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+    last_used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class AccessToken(Base):
+    """A token by its hash. `certificate`: SHA-256 of the only client certificate that it goes with."""
+
+    __tablename__ = "access_token"
+    __table_args__ = (Index(None, "expires_at"),)
+
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    client: Mapped[Key] = mapped_column(ForeignKey("client_key.id"))
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    certificate: Mapped[bytes | None]
+    created_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class ClientAssertion(Base):
+    """An assertion that was used: nobody uses it again. It is forgotten when its age alone would refuse it."""
+
+    __tablename__ = "client_assertion"
+    __table_args__ = (Index(None, "expires_at"),)
+
+    client: Mapped[Key] = mapped_column(ForeignKey("client_key.id"), primary_key=True)
+    jti: Mapped[Key] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class ClientCertificate(Base):
     """A certificate that an operator used. `dn` = its canonical name; `last_used_at` may lag by a minute."""
 

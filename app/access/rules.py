@@ -13,7 +13,8 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access.caller import Identity, identify
+from app.access.caller import Identity
+from app.access.identify import identify
 from app.budgets.allowance import Budgets
 from app.problems import CredentialsMissing, CredentialsTooWeak, OperatorMissing, ScopeMissing
 from app.settings import Settings
@@ -41,6 +42,9 @@ RULES: Mapping[str, Rule | Mapping[str, Rule]] = {
     "/docs": Rule.OPEN,
     "/docs/{asset}": Rule.OPEN,
     "/problems/{slug}": Rule.OPEN,
+    "/.well-known/oauth-authorization-server": Rule.OPEN,
+    # It asks of its caller what no key can show: an assertion, checked by the route itself.
+    "/oauth2/token": Rule.OPEN,
     "/v1/edition": Rule.OPEN,
     "/v1/digest": Rule.LOOK_UP,
     "/v1/practitioners": Rule.LOOK_UP,
@@ -106,7 +110,7 @@ def _guard(app: ASGIApp, rules: Mapping[str, Rule]) -> ASGIApp:
         if rule is not Rule.OPEN:
             request = Request(scope)
             await _admit(request, rule)
-            _allow(request)
+            allow(request)
         await app(scope, receive, send)
 
     return guard
@@ -125,7 +129,7 @@ async def _admit(request: Request, rule: Rule) -> None:
     if rule is Rule.LOOK_UP and caller.id is None and settings.anonymous_access:
         return
     if caller.id is None:
-        raise CredentialsMissing("Send `Authorization: Bearer KEY`.")
+        raise CredentialsMissing("Send `Authorization: Bearer KEY`, or a client certificate.")
     if rule is Rule.COPY and caller.budget is not None:
         # The whole directory goes out there: a budget would bind nobody.
         raise ScopeMissing("A key with a budget looks up, lists and searches. Ask for a key without one.")
@@ -141,11 +145,11 @@ async def _admit(request: Request, rule: Rule) -> None:
         raise ScopeMissing("It takes a key with scope read, publish or admin.")
 
 
-def _allow(request: Request) -> None:
+def allow(request: Request) -> None:
     """Note what the caller may still do, or raise RateExceeded."""
     caller: Identity = request.state.caller
     budgets: Budgets = request.app.state.budgets
-    address = request.client.host if request.client else None
+    address = request.app.state.proxies.client_address(request.scope)
     allowance = request.state.allowance = budgets.allowance(caller.credential, caller.budget, address)
     budgets.take(allowance)
 

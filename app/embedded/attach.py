@@ -74,6 +74,7 @@ def _overrides(run: Run) -> dict[str, str]:
         "ldap_suffix": run.ldap_suffix,
         "key_pepper": key_pepper(Path(run.data_dir)),
         "former_key_peppers": former_key_peppers(Path(run.data_dir)),
+        "issuer": os.environ.get(PREFIX + "ISSUER", run.api),
         "spool_dir": str(Path(run.data_dir) / "spool"),
     }
 

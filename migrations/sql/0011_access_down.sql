@@ -1,3 +1,6 @@
+DROP TABLE client_assertion;
+DROP TABLE access_token;
+DROP TABLE client_key;
 DROP TABLE client_certificate;
 
 ALTER TABLE api_key

@@ -1,10 +1,12 @@
 """`annuaire key …` as its user runs it."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from joserfc.jwk import ECKey
 from starlette.testclient import TestClient
 
 from app import cli
@@ -77,6 +79,32 @@ def test_a_key_is_renewed_and_every_act_is_written_down(
     ]
     code, refused = annuaire("key", "renew", second["id"])
     assert (code, refused["error"]["code"]) == (2, "key.not_in_force")
+
+
+def test_a_client_is_registered_by_its_public_key_and_revoked(
+    annuaire: Any, registry: Connection, open_dir: Path
+) -> None:
+    operator = an_operator(registry)
+    registry.commit()
+    file = open_dir / "key.json"
+    key = ECKey.generate_key("P-256")
+    file.write_text(json.dumps(key.as_dict(private=False)), "utf-8")
+    given = ("client", "add", "--operator", operator, "--jwk", str(file), "--name", "mail")
+    assert annuaire(*given[:3], "nobody", *given[4:])[1]["error"]["code"] == "operator.unknown"
+    code, added = annuaire(*given)
+    assert (code, added["kid"], added["algorithm"]) == (0, key.thumbprint(), "ES256")
+    assert annuaire(*given)[1]["error"]["code"] == "client.known"
+    _, (listed,) = annuaire("client", "list")
+    assert (listed["id"], listed["scopes"], listed["operator"]) == (added["id"], ["publish"], operator)
+    code, revoked = annuaire("client", "revoke", added["id"])
+    assert (code, annuaire("client", "revoke", added["id"])) == (0, (0, revoked))
+    acts = registry.execute("SELECT action, object_key, operator FROM audit ORDER BY sequence").fetchall()
+    assert acts == [(action, added["id"], operator) for action in ("client.added", "client.revoked")]
+    assert annuaire("client", "revoke", "nobody")[1]["error"]["code"] == "client.unknown"
+    for text in (json.dumps(key.as_dict(private=True)), "no key"):
+        file.write_text(text, "utf-8")
+        code, refused = annuaire(*given)
+        assert (code, refused["error"]["code"]) == (2, "client.key")
 
 
 @pytest.mark.parametrize(

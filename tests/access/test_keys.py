@@ -78,7 +78,6 @@ def test_a_key_says_who_is_calling(
         "id": me["id"],
         "credential": f"key:{me['id']}",
         "certificate": None,
-        "budget": None,
         "name": "a test",
         "operator": operator,
         "scopes": ["audit", "publish"],

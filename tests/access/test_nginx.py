@@ -187,7 +187,7 @@ def test_a_certificate_reaches_the_api_through_the_proxy_and_a_forged_header_doe
         status, refused = front.get("/v1/me", headers=forged)
         assert (status, refused["code"]) == (401, "credentials.missing")
         assert front.get("/v1/me", unlisted, headers=forged)[1]["code"] == "certificate.unknown"
-    assert front.get("/v1/mailboxes")[0] == 200
+    assert front.get("/v1/digest")[0] == 200
 
 
 @needs_nginx

@@ -2,8 +2,10 @@
 
 import pytest
 from pydantic import SecretStr, ValidationError
+from starlette.testclient import TestClient
 
 from app.access.proxy import Proxies
+from app.main import create_app
 from app.settings import Settings
 
 SOCKET = ("/run/annuaire/http", None)
@@ -97,3 +99,16 @@ def test_a_request_over_our_own_socket_has_no_address_but_the_one_that_the_proxy
 def test_what_is_no_network_is_refused(trusted: str) -> None:
     with pytest.raises(ValidationError, match="trusted_proxies"):
         proxies(trusted)
+
+
+@pytest.mark.parametrize(("peer", "statuses"), [("127.0.0.1", [200, 200, 429]), ("192.0.2.1", [200, 429, 429])])
+def test_behind_the_proxy_each_caller_has_a_rate_of_its_own_and_elsewhere_nobody_chooses_an_address(
+    api_settings: Settings, peer: str, statuses: list[int]
+) -> None:
+    settings = api_settings.model_copy(update={"trusted_proxies": ("127.0.0.1",), "anonymous_rate": 1})
+    with TestClient(create_app(settings), client=(peer, 50000)) as client:
+        asked = [
+            client.get("/v1/digest", headers={"X-Forwarded-For": address}).status_code
+            for address in ("198.51.100.1", "198.51.100.2", "198.51.100.1")
+        ]
+    assert asked == statuses

@@ -42,7 +42,7 @@ def test_every_public_route_is_described_with_its_errors_and_who_may_call(descri
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
             rule = rule_of(path, method.upper())
-            keyed: Any = [{"key": []}]
+            keyed: Any = [{"key": []}, {"token": []}, {"certificate": []}]
             wanted = {Rule.OPEN: None, Rule.LOOK_UP: [{}, *keyed]}.get(rule, keyed)
             assert operation.get("security") == wanted
             assert operation["description"]
