@@ -96,7 +96,6 @@ def apply_plan(connection: Connection, settings: Settings, run: str, asker: Aske
         report.state, report.applied_by, report.applied_at = "applied", asker.by, now
         report.stages["apply"] = round(time.monotonic() - started, 3)
         runs.finish(connection, report)
-    space.drop(connection.cursor())
     return report
 
 

@@ -20,7 +20,7 @@ from itertools import accumulate, count
 
 from app.imports.known import SIZE, as_number
 from app.imports.lines import MAX_LINE, Block, blocks
-from app.imports.reading import QUOTE, BadLine, LinesDiffer, Read, Reading
+from app.imports.reading import FIRST_LINE, QUOTE, BadLine, LinesDiffer, Read, Reading
 from app.imports.refusal import FileRefused
 
 BOM = b"\xef\xbb\xbf"
@@ -79,7 +79,7 @@ class Parser:
         first, lines = block.first, block.lines
         if first == 1:
             self._header(lines[0])
-            first, lines = 2, lines[1:]
+            first, lines = FIRST_LINE, lines[1:]
         self._reading.read += len(lines)
         if self._reading.known_encoding and self._encoding is None and not block.body.isascii():
             self._decide(first, lines)
@@ -87,6 +87,7 @@ class Parser:
         if not self._digests:
             return b"".join(self._rows(numbered, checked=not self._is_clean(block)))
         digests = [blake2b(line, digest_size=SIZE).digest() for line in lines]
+        self._reading.order.add(digests)
         if self._reading.known:
             return self._unknown(block, first, lines, digests)
         if lines and self._is_clean(block) and self._is_plain(lines):
@@ -109,7 +110,7 @@ class Parser:
         reading = self._reading
         for number, line in numbered:
             if not line:
-                reading.blank += 1
+                reading.pass_over(number)
                 continue
             try:
                 row = self._row(self._text(number, line) if checked else line)
@@ -118,7 +119,7 @@ class Parser:
                 if line.strip():
                     reading.reject(number, fault, line)
                 else:
-                    reading.blank += 1
+                    reading.pass_over(number)
                 continue
             yield b"%d|%d|%b\n" % (number, as_number(digests[number]), row) if digests else b"%d|%b\n" % (number, row)
 

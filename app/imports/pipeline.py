@@ -11,6 +11,7 @@ that any order of arguments gives the same directory. Publishing comes once, aft
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,14 @@ from app.imports.options import Options
 from app.imports.planning import plan_input
 from app.imports.report import Report
 from app.imports.sources.catalogue import source_named
+from app.imports.workspace import Workspace
 from app.publication.drain import backlog, drain_all
 from app.settings import Settings
 
 logger = structlog.get_logger(__name__)
 
 IMPORT_LOCK = 8
+HASHERS = 2
 PATIENCE = "600s"
 # An importer that was killed must not go on in the server, holding the lock.
 LIVENESS = "5s"
@@ -44,7 +47,9 @@ def import_files(settings: Settings, paths: Sequence[Path], options: Options) ->
 
     A refused file leaves the directory as it is and does not stop the others. Raises Refused: another import runs.
     """
-    inputs = [received for path in paths for received in inputs_of(path)]
+    # Hashing a file leaves Python's turn to others: two cores hash two files.
+    with ThreadPoolExecutor(HASHERS) as hashers:
+        inputs = [received for found in hashers.map(inputs_of, paths) for received in found]
     with importer(settings) as connection:
         reports = []
         for each in sorted(inputs, key=lambda each: each.order):
@@ -112,10 +117,20 @@ def publish_runs(connection: Connection, settings: Settings, reports: Sequence[R
     waiting, _ = backlog(connection)
     if options.dry_run or not (reports or waiting):
         return
-    if not options.wait:
+    if options.wait:
+        _publish(connection, settings, reports, options, waiting)
+    else:
         for report in reports:
             report.pending = waiting
-        return
+    with connection.cursor() as cursor:
+        for report in reports:
+            # Gigabytes to remove: not while somebody waits for the directory.
+            Workspace(report.number).drop(cursor)
+
+
+def _publish(
+    connection: Connection, settings: Settings, reports: Sequence[Report], options: Options, waiting: int
+) -> None:
     started = time.monotonic()
     with options.progress("publishing", waiting) as advance:
 

@@ -20,17 +20,17 @@ from app.imports.basis import Basis, basis_of, layout_key
 from app.imports.compare import FOR_MANY_ROWS, compare
 from app.imports.guards import Figures, judge, judge_codes, judge_losses, limits, spoke
 from app.imports.inputs import Input, source_of
-from app.imports.known import KnownLines, known_lines
+from app.imports.kept import kept_order
+from app.imports.known import KnownLines
 from app.imports.options import Options
 from app.imports.reading import Layout, LinesDiffer, Reading, missing_fields
 from app.imports.receive import Inflated, Text
 from app.imports.refusal import FileRefused
 from app.imports.rejects import write_rejects
 from app.imports.report import Report
-from app.imports.stage import ahead, settle_rejects, stage, stage_gone
+from app.imports.stage import ahead, keep_order, settle_rejects, stage, stage_gone
 from app.imports.totals import stated_now, summary
 from app.imports.workspace import Workspace, count
-from app.imports.workspace import kept as kept_table
 
 logger = structlog.get_logger(__name__)
 
@@ -176,7 +176,7 @@ def _judge(cursor: psycopg.Cursor[Any], job: Job, basis: Basis, stated: int) -> 
 def _stage(connection: Connection, job: Job, space: Workspace, basis: Basis) -> None:
     layout, text, report = job.layout, job.text, job.report
     with connection.transaction(), connection.cursor() as cursor:
-        known = known_lines(cursor, kept_table(layout.source)) if report.mode == "delta" else KnownLines()
+        known = KnownLines(kept_order(cursor, layout.source) if report.mode == "delta" else b"")
         encoding = basis.encoding if report.mode == "delta" else None
         space.create(cursor, layout)
         with closing(Reading(known, encoding)) as reading:
@@ -186,6 +186,8 @@ def _stage(connection: Connection, job: Job, space: Workspace, basis: Basis) -> 
                 cursor.execute(f"SET LOCAL {setting}".encode())
             stage_gone(cursor, reading)
             report.rejected = settle_rejects(cursor, layout, reading)
+            if layout.keeps_lines:
+                keep_order(cursor, reading)
             report.read, report.blank = reading.read, reading.blank
             report.warnings = dict(reading.warnings)
             job.encoding = reading.encoding or encoding
