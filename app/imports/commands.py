@@ -1,12 +1,13 @@
 """`annuaire import …`: national files into the directory, from the command line."""
 
 import getpass
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from app.console import emit
+from app.console import bars, emit
 from app.db import connect
 from app.embedded.attach import settings_for
 from app.imports import changes, guards, runs
@@ -65,7 +66,7 @@ def run(
     """Recognise each file by its content, plan, check the guards, apply. Exit code: the worst of all files."""
     settings = settings_for(data_dir)
     options = _options(settings, rejects, data_dir, accept_guard, key_file, dry_run=dry_run, wait=not no_wait)
-    _show(import_files(settings, files, options), as_json=as_json)
+    _show(_imported(settings, files, options), as_json=as_json)
 
 
 app.command(name="template", epilog="Example: annuaire import template --xlsx --out changes.xlsx")(write_template)
@@ -83,7 +84,7 @@ def plan(
     """Read the files and write down what they would change, without changing it: see import show and import apply."""
     settings = settings_for(data_dir)
     options = _options(settings, rejects, data_dir, None, key_file, dry_run=True)
-    _show(import_files(settings, files, options), as_json=as_json)
+    _show(_imported(settings, files, options), as_json=as_json)
 
 
 @app.command(epilog="Example: annuaire import apply 20260923T031502-mssante-1f9a3c --data-dir var")
@@ -217,6 +218,11 @@ def _options(
         dry_run=dry_run,
         wait=wait,
     )
+
+
+def _imported(settings: Settings, files: list[Path], options: Options) -> list[Report]:
+    with bars() as bar:
+        return import_files(settings, files, replace(options, progress=bar))
 
 
 def _show(reports: list[Report], *, as_json: bool) -> None:

@@ -5,8 +5,9 @@
                                      └─ transaction 2: what would change, written down
                                                           └─ transaction 3: exactly that, or a refusal
 
-One connection and one session lock from the first file to the last; files are applied in the order of their sources, so
-that any order of arguments gives the same directory. Publishing comes once, after the last file.
+One session lock from the first file to the last; files are applied in the order of their sources, so that any order of
+arguments gives the same directory. A file is read while the one before is planned and applied (`read_ahead`).
+Publishing comes once, after the last file.
 """
 
 import time
@@ -20,13 +21,14 @@ import psycopg
 import structlog
 
 from app.console import Refused, one_line, say
-from app.db import connect
 from app.imports import kept, runs
 from app.imports.execute import applied, apply_plan, prune
-from app.imports.inputs import inputs_of, source_of
+from app.imports.inputs import inputs_of
 from app.imports.options import Options
-from app.imports.planning import plan_input
+from app.imports.planning import plan_draft
+from app.imports.read_ahead import drafts
 from app.imports.report import Report
+from app.imports.session import session
 from app.imports.sources.catalogue import source_named
 from app.imports.workspace import Workspace
 from app.publication.drain import backlog, drain_all
@@ -37,8 +39,6 @@ logger = structlog.get_logger(__name__)
 IMPORT_LOCK = 8
 HASHERS = 2
 PATIENCE = "600s"
-# An importer that was killed must not go on in the server, holding the lock.
-LIVENESS = "5s"
 Connection = psycopg.Connection[Any]
 
 
@@ -52,8 +52,9 @@ def import_files(settings: Settings, paths: Sequence[Path], options: Options) ->
         inputs = [received for found in hashers.map(inputs_of, paths) for received in found]
     with importer(settings) as connection:
         reports = []
-        for each in sorted(inputs, key=lambda each: each.order):
-            report = plan_input(connection, options, each, runs.new_run(source_of(each)))
+        ordered = sorted(inputs, key=lambda each: each.order)
+        for draft in drafts(connection, settings, options, ordered):
+            report = plan_draft(connection, draft)
             if not options.dry_run and can_apply(report, options):
                 report = _applied(connection, settings, report, options)
             reports.append(report)
@@ -91,8 +92,7 @@ def _applied(connection: Connection, settings: Settings, report: Report, options
 @contextmanager
 def importer(settings: Settings) -> Iterator[Connection]:
     """The connection of the one importer. Raises Refused (import.busy): another one ran for too long."""
-    with connect(settings, autocommit=True) as connection:
-        connection.execute(f"SET client_connection_check_interval = '{LIVENESS}'".encode())
+    with session(settings) as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", [IMPORT_LOCK]).fetchone()
         if not (row and row[0]):
             say("annuaire: another import is running; waiting for it to end")
