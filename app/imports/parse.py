@@ -89,20 +89,21 @@ class Parser:
         digests = [blake2b(line, digest_size=SIZE).digest() for line in lines]
         self._reading.order.add(digests)
         if self._reading.known:
-            return self._unknown(block, first, lines, digests)
+            return self._unknown(first, lines, digests)
         if lines and self._is_clean(block) and self._is_plain(lines):
             numbers = struct.unpack(f">{len(digests)}q", b"".join(digests))
             return b"".join([b"%d|%d|%b\n" % row for row in zip(count(first), numbers, _tidied(lines))])
         return b"".join(self._rows(numbered, dict(zip(count(first), digests)), checked=not self._is_clean(block)))
 
-    def _unknown(self, block: Block, first: int, lines: list[bytes], digests: list[bytes]) -> bytes:
+    def _unknown(self, first: int, lines: list[bytes], digests: list[bytes]) -> bytes:
         places = self._reading.known.take(digests)
         self._reading.matched += len(lines) - len(places)
         if not places:
             return b""
         numbered = [(first + place, lines[place]) for place in places]
         by_line = {first + place: digests[place] for place in places}
-        return b"".join(self._rows(numbered, by_line, checked=not self._is_clean(block)))
+        # Few lines: each is looked at, so that the block, which was judged when it came first, need not be.
+        return b"".join(self._rows(numbered, by_line, checked=True))
 
     def _rows(
         self, numbered: Iterable[tuple[int, bytes]], digests: dict[int, bytes] | None = None, *, checked: bool
