@@ -38,13 +38,14 @@ class Workspace:
         unknown = [field for field in layout.fields if field not in ours]
         columns: list[sql.Composable] = [sql.SQL("line integer")]
         columns += [sql.SQL("digest bigint")] if layout.keeps_lines else []
-        columns += [sql.SQL("{} text").format(sql.Identifier(name)) for name in (*ours, *unknown)]
+        # Keys come first: whoever reads a column walks over all before it, in each of millions of lines.
         columns += [
             sql.SQL('{} text COLLATE "C" GENERATED ALWAYS AS ({}) STORED').format(
                 sql.Identifier(f"key_{entity.name}"), sql.SQL(entity.key)
             )
             for entity in source.entities
         ]
+        columns += [sql.SQL("{} text").format(sql.Identifier(name)) for name in (*ours, *unknown)]
         # It is analysed as soon as it is filled: autovacuum would only compete, and hold up the table's way to the kept
         # lines.
         statement = sql.SQL("CREATE UNLOGGED TABLE stage ({}) WITH (autovacuum_enabled = off)")

@@ -38,7 +38,9 @@ CHANGED = 0.01
 REGISTRY_RATIO, PUBLISHED_SECONDS = 12, 300
 NEXT_DAY_RATIO, NEXT_DAY_SECONDS = 3, 25
 RSS_MB, P99_RATIO = 300, 4
-STAGES = ("receive", "read", "compare", "apply", "publish")
+STAGES = ("receive", "read", "compare", "apply", "publish", "tidy")
+# Once for the whole command, in the report of each file.
+WHOLE = frozenset({"publish", "tidy"})
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Imported:
     @property
     def registry(self) -> float:
         """Seconds to the last commit of the registry."""
-        return self.seconds - self.stages["publish"]
+        return self.seconds - self.stages["publish"] - self.stages["tidy"]
 
 
 def raw_copy(dsn: str, files: list[Path]) -> float:
@@ -102,7 +104,7 @@ def run_import(files: list[Path], environment: Mapping[str, str]) -> Imported:
         raise RuntimeError(f"the import was refused: {[(each['source'], each['guards']) for each in reports]}")
     stages = {
         stage: max(each["stages"].get(stage, 0.0) for each in reports)
-        if stage == "publish"
+        if stage in WHOLE
         else sum(each["stages"].get(stage, 0.0) for each in reports)
         for stage in STAGES
     }
@@ -218,9 +220,9 @@ def _first(imported: Imported, copy: float) -> list[Line]:
     raw = "raw COPY"
     return [
         Line("first load, registry committed", imported.registry, "s", raw, copy, most=copy * REGISTRY_RATIO),
-        *(Line(f"  {name}", imported.stages[name], "s", raw, copy) for name in STAGES[:-1]),
+        *(Line(f"  {name}", imported.stages[name], "s", raw, copy) for name in STAGES if name not in WHOLE),
         Line("first load, all published", imported.seconds, "s", raw, copy, most=PUBLISHED_SECONDS),
-        Line("  publish", imported.stages["publish"], "s", raw, copy),
+        *(Line(f"  {name}", imported.stages[name], "s", raw, copy) for name in STAGES if name in WHOLE),
         Line("  lines", imported.lines / imported.registry, "rows/s"),
         Line("importer, peak memory", imported.peak_mb, "MB", most=RSS_MB),
     ]

@@ -117,5 +117,6 @@ WHERE NOT EXISTS (SELECT FROM organization o WHERE o.key = n.organization);
 
 INSERT INTO plan_warning
 SELECT code, count(*) AS entities
-FROM (SELECT unnest(warnings) AS code FROM new_practitioner UNION ALL SELECT unnest(warnings) FROM new_organization_record) warned
+FROM (SELECT unnest(warnings) AS code FROM new_practitioner WHERE warnings <> '{}'
+      UNION ALL SELECT unnest(warnings) FROM new_organization_record WHERE warnings <> '{}') warned
 GROUP BY code;
