@@ -15,7 +15,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -195,19 +196,31 @@ def run(professionals: int) -> list[Line]:
             "ANNUAIRE_DATABASE_URL": postgres.dsn(),
             "ANNUAIRE_KEY_PEPPER": "pepper-of-the-benchmark",
             "ANNUAIRE_LOG_LEVEL": "warning",
+            # The worker publishes; no LDAP server is fed.
+            "ANNUAIRE_LDAP_ENABLED": "false",
         }
         _say("raw COPY")
         copy = raw_copy(postgres.dsn(), files)
         _say("first load")
         first = run_import(files, environment)
-        _say("next day, while the API answers")
-        with http.serving(environment) as (port, _):
+        _say("next day, as in a deployment: the API answers, a worker publishes what each file left")
+        with http.serving(environment) as (port, _), _working(environment):
             paths = _paths(postgres.dsn())
             with Readers(port, paths) as idle:
                 time.sleep(5)
             with Readers(port, paths) as busy:
                 second = run_import(later, environment)
     return [*_first(first, copy), *_second(second, copy, idle.p99, busy.p99)]
+
+
+@contextmanager
+def _working(environment: Mapping[str, str]) -> Iterator[None]:
+    """`annuaire worker` beside, until the body ends."""
+    with subprocess.Popen([*ANNUAIRE, "worker"], env=dict(environment)) as worker:
+        try:
+            yield
+        finally:
+            worker.terminate()
 
 
 def _paths(dsn: str) -> list[str]:
