@@ -56,7 +56,7 @@ def test_whoever_stops_stops_the_reader_too(settings: Settings, tmp_path: Path) 
     with pytest.raises(KeyboardInterrupt):
         stop_after_the_first(settings, Options(tmp_path), inputs)
     with connect(settings, autocommit=True) as connection:
-        states = dict(connection.execute("SELECT source, state FROM import_run").fetchall())
+        states: dict[str, str] = dict(connection.execute("SELECT source, state FROM import_run").fetchall())
         others = connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
             " AND state <> 'idle'"
