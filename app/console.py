@@ -7,8 +7,8 @@ Exit codes of every command: 0 done · 1 done, but rows were rejected or differe
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import IO, Protocol
 
@@ -84,6 +84,13 @@ def refuse(refusal: Refused, *, as_json: bool) -> int:
 @contextmanager
 def progress(label: str, total: int | None = None) -> Iterator[Advance]:
     """A progress bar on stderr when it is a terminal, nothing otherwise (logs stay readable)."""
+    with bars() as bar, bar(label, total) as advance:
+        yield advance
+
+
+@contextmanager
+def bars() -> Iterator[Callable[[str, int | None], AbstractContextManager[Advance]]]:
+    """Progress bars below one another: threads that work side by side each show their own."""
     console = Console(stderr=True)
     columns = (
         SpinnerColumn(),
@@ -94,14 +101,21 @@ def progress(label: str, total: int | None = None) -> Iterator[Advance]:
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(label, total=total, rate="")
-        counted = 0
-        started = time.monotonic()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as display:
 
-        def advance(done: int = 1, /, rows: int | None = None) -> None:
-            nonlocal counted
-            counted += done if rows is None else rows
-            bar.update(task, advance=done, rate=f"{counted / max(time.monotonic() - started, 0.1):,.0f} rows/s")
+        @contextmanager
+        def bar(label: str, total: int | None) -> Iterator[Advance]:
+            task = display.add_task(label, total=total, rate="")
+            counted = 0
+            started = time.monotonic()
 
-        yield advance
+            def advance(done: int = 1, /, rows: int | None = None) -> None:
+                nonlocal counted
+                counted += done if rows is None else rows
+                rate = f"{counted / max(time.monotonic() - started, 0.1):,.0f} rows/s"
+                display.update(task, advance=done, rate=rate)
+
+            yield advance
+            display.remove_task(task)
+
+        yield bar

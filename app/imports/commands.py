@@ -1,13 +1,14 @@
 """`annuaire import …`: national files into the directory, from the command line."""
 
 import getpass
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from app.console import emit
+from app.console import bars, emit
 from app.db import connect
 from app.embedded.attach import settings_for
 from app.imports import changes, guards, runs, trail
@@ -76,7 +77,7 @@ def run(
     settings = settings_for(data_dir)
     options = _options(settings, rejects, data_dir, accept_guard, key_file, dry_run=dry_run, wait=not no_wait)
     at = _hour(effective, dry_run=dry_run)
-    reports = _for_hour(settings, files, options, at) if at else import_files(settings, files, options)
+    reports = _for_hour(settings, files, options, at) if at else _imported(settings, files, options)
     _show(reports, as_json=as_json)
 
 
@@ -97,7 +98,7 @@ def plan(
     settings = settings_for(data_dir)
     options = _options(settings, rejects, data_dir, None, key_file, dry_run=True)
     at = instant(effective) if effective else None
-    reports = _for_hour(settings, files, options, at) if at else import_files(settings, files, options)
+    reports = _for_hour(settings, files, options, at) if at else _imported(settings, files, options)
     _show(reports, as_json=as_json)
 
 
@@ -260,6 +261,11 @@ def _options(
         dry_run=dry_run,
         wait=wait,
     )
+
+
+def _imported(settings: Settings, files: list[Path], options: Options) -> list[Report]:
+    with bars() as bar:
+        return import_files(settings, files, replace(options, progress=bar))
 
 
 def _show(reports: list[Report], *, as_json: bool) -> None:

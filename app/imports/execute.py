@@ -98,7 +98,6 @@ def apply_plan(connection: Connection, settings: Settings, run: str, asker: Aske
         runs.finish(connection, report)
         trail.note_accepted_guards(connection, report, now.isoformat(), asker)
         trail.note(connection, "import.applied", report, asker)
-    space.drop(connection.cursor())
     return report
 
 

@@ -7,8 +7,9 @@ registry instead.
 
 from psycopg import sql
 
+from app.imports.known import order_of_lines
 from app.imports.sources.description import Source
-from app.imports.workspace import KEPT, Cursor, exists, kept, lost
+from app.imports.workspace import KEPT, Cursor, exists, kept, lost, order
 
 WHOLE = sql.Identifier(KEPT, "whole")
 
@@ -19,9 +20,19 @@ def kept_run(cursor: Cursor, source: Source) -> int | None:
     return found[0] if found and exists(cursor, kept(source)) else None
 
 
+def kept_order(cursor: Cursor, source: Source) -> bytes:
+    """The digests of the kept lines in the order of their file (see `known`); after an undo, by their numbers."""
+    if exists(cursor, order(source)):
+        found = cursor.execute(sql.SQL("SELECT digests FROM {}").format(order(source)), binary=True).fetchone()
+        return bytes(found[0]) if found else b""
+    return order_of_lines(cursor, kept(source))
+
+
 def keep_all(cursor: Cursor, source: Source, run: int) -> None:
     """The staged lines of a file read wholly become the kept ones. In the run's schema."""
     cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}, {}").format(kept(source), lost(source)))
+    _keep_order(cursor, source)
+    cursor.execute("ALTER TABLE stage SET (autovacuum_enabled = on)")
     cursor.execute(sql.SQL("ALTER TABLE stage ADD COLUMN run integer DEFAULT {}").format(sql.Literal(run)))
     for entity in source.entities:
         cursor.execute(sql.SQL("DROP VIEW {}").format(sql.Identifier(f"stage_{entity.name}")))
@@ -34,6 +45,7 @@ def keep_changes(cursor: Cursor, source: Source, run: int) -> None:
     """Lines that came are added, lines that went are set aside for an undo. In the run's schema."""
     columns = _columns(cursor, source)
     names = {"kept": kept(source), "lost": lost(source), "columns": columns, "run": sql.Literal(run)}
+    _keep_order(cursor, source)
     cursor.execute(
         sql.SQL(
             "CREATE UNLOGGED TABLE IF NOT EXISTS {lost} AS SELECT {columns}, run, run AS lost_run FROM {kept}"
@@ -54,7 +66,7 @@ def keep_changes(cursor: Cursor, source: Source, run: int) -> None:
 def keep_none(cursor: Cursor, source: Source) -> None:
     """No lines are kept: those of the run before are of no use any more."""
     if kept_run(cursor, source) is not None:
-        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}, {}").format(kept(source), lost(source)))
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}, {}, {}").format(kept(source), lost(source), order(source)))
         cursor.execute(sql.SQL("DELETE FROM {} WHERE source = %s").format(WHOLE), [source.name])
 
 
@@ -66,6 +78,7 @@ def put_back(cursor: Cursor, source: Source, run: int, before: int | None, *, is
         keep_none(cursor, source)
         return
     names = {"kept": kept(source), "lost": lost(source), "columns": _columns(cursor, source), "run": sql.Literal(run)}
+    cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(order(source)))
     cursor.execute(sql.SQL("DELETE FROM {kept} WHERE run = {run}").format(**names))
     cursor.execute(
         sql.SQL("INSERT INTO {kept} ({columns}, run) SELECT {columns}, run FROM {lost} WHERE lost_run = {run}").format(
@@ -90,8 +103,6 @@ def index(cursor: Cursor, source: Source) -> None:
                 sql.Identifier(f"ix_{source.name}_{column}"), kept(source), sql.Identifier(column)
             )
         )
-    # The digests are read from their index alone, as far as it is known that every line can be seen.
-    cursor.execute(sql.SQL("VACUUM (ANALYZE) {}").format(kept(source)))
     cursor.execute("RESET maintenance_work_mem")
 
 
@@ -99,6 +110,13 @@ def forget(cursor: Cursor, source: Source, runs: list[int]) -> None:
     """Lines that these runs took away are wanted by no undo any more."""
     if exists(cursor, lost(source)):
         cursor.execute(sql.SQL("DELETE FROM {} WHERE lost_run = ANY(%s)").format(lost(source)), [runs])
+
+
+def _keep_order(cursor: Cursor, source: Source) -> None:
+    cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(order(source)))
+    name = f"{source.name}_order"
+    cursor.execute(sql.SQL("ALTER TABLE line_order RENAME TO {}").format(sql.Identifier(name)))
+    cursor.execute(sql.SQL("ALTER TABLE {} SET SCHEMA {}").format(sql.Identifier(name), sql.Identifier(KEPT)))
 
 
 def _belongs_to(cursor: Cursor, source: Source, run: int) -> None:

@@ -54,21 +54,23 @@ def state_labels(cursor: Cursor, source: Source, *, is_delta: bool) -> None:
 def _count_unknown(cursor: Cursor, labels: list[Label]) -> None:
     """Codes of staged lines that no code system knows, and on how many lines each stands: in `unknown_code`."""
     cursor.execute("CREATE UNLOGGED TABLE unknown_code (value_set text, code text, lines bigint)")
+    if not labels:
+        return
+    codes = sql.SQL(", ").join(sql.Identifier(code) for code in dict.fromkeys(label.code for label in labels))
+    # The lines are read once: they hold few combinations of codes. A table, since PostgreSQL reads with several
+    # processes for CREATE TABLE AS, never for INSERT.
+    cursor.execute(
+        sql.SQL("CREATE UNLOGGED TABLE code_row AS SELECT {0}, count(*) AS lines FROM stage GROUP BY {0}").format(codes)
+    )
     for label in labels:
         names = {"value_set": sql.Literal(label.value_set), "code": sql.Identifier(label.code)}
-        # A table first: PostgreSQL reads with several processes for CREATE TABLE AS, never for INSERT.
         cursor.execute(
             sql.SQL(
-                "CREATE UNLOGGED TABLE code_count AS SELECT {code} AS code, count(*) AS lines FROM stage GROUP BY 1"
-            ).format(**names)
-        )
-        cursor.execute(
-            sql.SQL(
-                "INSERT INTO unknown_code SELECT {value_set}, x.code, x.lines FROM code_count x"
+                "INSERT INTO unknown_code SELECT {value_set}, x.code, x.lines"
+                " FROM (SELECT {code} AS code, sum(lines)::bigint AS lines FROM code_row GROUP BY 1) x"
                 " WHERE x.code IS NOT NULL AND NOT {known}"
             ).format(known=_known(label, sql.Identifier("x", "code")), **names)
         )
-        cursor.execute("DROP TABLE code_count")
 
 
 def _touched(source: Source, label: Label) -> list[sql.Composed]:

@@ -20,7 +20,7 @@ from itertools import accumulate, count
 
 from app.imports.known import SIZE, as_number
 from app.imports.lines import MAX_LINE, Block, blocks
-from app.imports.reading import QUOTE, BadLine, LinesDiffer, Read, Reading
+from app.imports.reading import FIRST_LINE, QUOTE, BadLine, LinesDiffer, Read, Reading
 from app.imports.refusal import FileRefused
 
 BOM = b"\xef\xbb\xbf"
@@ -79,7 +79,7 @@ class Parser:
         first, lines = block.first, block.lines
         if first == 1:
             self._header(lines[0])
-            first, lines = 2, lines[1:]
+            first, lines = FIRST_LINE, lines[1:]
         self._reading.read += len(lines)
         if self._reading.known_encoding and self._encoding is None and not block.body.isascii():
             self._decide(first, lines)
@@ -87,21 +87,23 @@ class Parser:
         if not self._digests:
             return b"".join(self._rows(numbered, checked=not self._is_clean(block)))
         digests = [blake2b(line, digest_size=SIZE).digest() for line in lines]
+        self._reading.order.add(digests)
         if self._reading.known:
-            return self._unknown(block, first, lines, digests)
+            return self._unknown(first, lines, digests)
         if lines and self._is_clean(block) and self._is_plain(lines):
             numbers = struct.unpack(f">{len(digests)}q", b"".join(digests))
             return b"".join([b"%d|%d|%b\n" % row for row in zip(count(first), numbers, _tidied(lines))])
         return b"".join(self._rows(numbered, dict(zip(count(first), digests)), checked=not self._is_clean(block)))
 
-    def _unknown(self, block: Block, first: int, lines: list[bytes], digests: list[bytes]) -> bytes:
+    def _unknown(self, first: int, lines: list[bytes], digests: list[bytes]) -> bytes:
         places = self._reading.known.take(digests)
         self._reading.matched += len(lines) - len(places)
         if not places:
             return b""
         numbered = [(first + place, lines[place]) for place in places]
         by_line = {first + place: digests[place] for place in places}
-        return b"".join(self._rows(numbered, by_line, checked=not self._is_clean(block)))
+        # Few lines: each is looked at, so that the block, which was judged when it came first, need not be.
+        return b"".join(self._rows(numbered, by_line, checked=True))
 
     def _rows(
         self, numbered: Iterable[tuple[int, bytes]], digests: dict[int, bytes] | None = None, *, checked: bool
@@ -109,7 +111,7 @@ class Parser:
         reading = self._reading
         for number, line in numbered:
             if not line:
-                reading.blank += 1
+                reading.pass_over(number)
                 continue
             try:
                 row = self._row(self._text(number, line) if checked else line)
@@ -118,7 +120,7 @@ class Parser:
                 if line.strip():
                     reading.reject(number, fault, line)
                 else:
-                    reading.blank += 1
+                    reading.pass_over(number)
                 continue
             yield b"%d|%d|%b\n" % (number, as_number(digests[number]), row) if digests else b"%d|%b\n" % (number, row)
 

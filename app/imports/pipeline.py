@@ -5,12 +5,14 @@
                                      └─ transaction 2: what would change, written down
                                                           └─ transaction 3: exactly that, or a refusal
 
-One connection and one session lock from the first file to the last; files are applied in the order of their sources, so
-that any order of arguments gives the same directory. Publishing comes once, after the last file.
+One session lock from the first file to the last; files are applied in the order of their sources, so that any order of
+arguments gives the same directory. A file is read while the one before is planned and applied (`read_ahead`).
+Publishing comes once, after the last file.
 """
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,23 +21,24 @@ import psycopg
 import structlog
 
 from app.console import Refused, one_line, say
-from app.db import connect
 from app.imports import kept, runs
 from app.imports.execute import applied, apply_plan, prune
-from app.imports.inputs import inputs_of, source_of
+from app.imports.inputs import inputs_of
 from app.imports.options import Options
-from app.imports.planning import plan_input
+from app.imports.planning import plan_draft
+from app.imports.read_ahead import drafts
 from app.imports.report import Report
+from app.imports.session import session
 from app.imports.sources.catalogue import source_named
+from app.imports.workspace import Workspace
 from app.publication.drain import backlog, drain_all
 from app.settings import Settings
 
 logger = structlog.get_logger(__name__)
 
 IMPORT_LOCK = 8
+HASHERS = 2
 PATIENCE = "600s"
-# An importer that was killed must not go on in the server, holding the lock.
-LIVENESS = "5s"
 Connection = psycopg.Connection[Any]
 
 
@@ -44,11 +47,14 @@ def import_files(settings: Settings, paths: Sequence[Path], options: Options) ->
 
     A refused file leaves the directory as it is and does not stop the others. Raises Refused: another import runs.
     """
-    inputs = [received for path in paths for received in inputs_of(path)]
+    # Hashing a file leaves Python's turn to others: two cores hash two files.
+    with ThreadPoolExecutor(HASHERS) as hashers:
+        inputs = [received for found in hashers.map(inputs_of, paths) for received in found]
     with importer(settings) as connection:
         reports = []
-        for each in sorted(inputs, key=lambda each: each.order):
-            report = plan_input(connection, options, each, runs.new_run(source_of(each)))
+        ordered = sorted(inputs, key=lambda each: each.order)
+        for draft in drafts(connection, settings, options, ordered):
+            report = plan_draft(connection, draft)
             if not options.dry_run and can_apply(report, options):
                 report = _applied(connection, settings, report, options)
             reports.append(report)
@@ -86,8 +92,7 @@ def _applied(connection: Connection, settings: Settings, report: Report, options
 @contextmanager
 def importer(settings: Settings) -> Iterator[Connection]:
     """The connection of the one importer. Raises Refused (import.busy): another one ran for too long."""
-    with connect(settings, autocommit=True) as connection:
-        connection.execute(f"SET client_connection_check_interval = '{LIVENESS}'".encode())
+    with session(settings) as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", [IMPORT_LOCK]).fetchone()
         if not (row and row[0]):
             say("annuaire: another import is running; waiting for it to end")
@@ -112,10 +117,17 @@ def publish_runs(connection: Connection, settings: Settings, reports: Sequence[R
     waiting, _ = backlog(connection)
     if options.dry_run or not (reports or waiting):
         return
-    if not options.wait:
+    if options.wait:
+        _publish(connection, settings, reports, options, waiting)
+    else:
         for report in reports:
             report.pending = waiting
-        return
+    _tidy(connection, reports, options)
+
+
+def _publish(
+    connection: Connection, settings: Settings, reports: Sequence[Report], options: Options, waiting: int
+) -> None:
     started = time.monotonic()
     with options.progress("publishing", waiting) as advance:
 
@@ -129,6 +141,16 @@ def publish_runs(connection: Connection, settings: Settings, reports: Sequence[R
     for report in reports:
         report.stages["publish"] = round(time.monotonic() - started, 3)
     runs.published(connection, reports, edition)
+
+
+def _tidy(connection: Connection, reports: Sequence[Report], options: Options) -> None:
+    """Make ready for the next files: seconds of work for which nobody waited before all was published."""
+    started = time.monotonic()
     with connection.cursor() as cursor:
         for report in reports:
-            kept.index(cursor, source_named(report.source))
+            Workspace(report.number).drop(cursor)
+            if options.wait:
+                kept.index(cursor, source_named(report.source))
+    for report in reports:
+        report.stages["tidy"] = round(time.monotonic() - started, 3)
+    runs.tidied(connection, reports)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import structlog
@@ -20,7 +20,8 @@ from app.imports.basis import Basis, basis_of, layout_key
 from app.imports.compare import FOR_MANY_ROWS, compare
 from app.imports.guards import Figures, judge, judge_codes, judge_losses, judge_unlisted, limits, spoke
 from app.imports.inputs import Input, source_of
-from app.imports.known import KnownLines, known_lines
+from app.imports.kept import kept_order
+from app.imports.known import KnownLines
 from app.imports.options import Options
 from app.imports.reading import Layout, LinesDiffer, Reading, missing_fields
 from app.imports.receive import Inflated, Text
@@ -28,10 +29,9 @@ from app.imports.refusal import FileRefused
 from app.imports.rejects import write_rejects
 from app.imports.report import Report
 from app.imports.sources import white_list
-from app.imports.stage import ahead, settle_rejects, stage, stage_gone
+from app.imports.stage import ahead, keep_order, settle_rejects, stage, stage_gone
 from app.imports.totals import stated_now, summary
 from app.imports.workspace import Workspace, count
-from app.imports.workspace import kept as kept_table
 
 logger = structlog.get_logger(__name__)
 
@@ -42,13 +42,21 @@ WARNINGS = "SELECT code, sum(entities)::integer FROM plan_warning GROUP BY code 
 
 @dataclass
 class Job:
-    """One text on its way: what it is, its report, and the encoding in which it was read."""
+    """One text on its way: what it is, its report, what it is compared with, and the encoding in which it was read."""
 
     text: Text
     layout: Layout
     report: Report
     options: Options
+    basis: Basis
     encoding: str | None = None
+
+
+class Draft(NamedTuple):
+    """A text that was read. `job`: what there is to plan; None where the report has said all there is to say."""
+
+    report: Report
+    job: Job | None
 
 
 def plan_input(connection: Connection, options: Options, each: Input, run: str) -> Report:
@@ -56,39 +64,71 @@ def plan_input(connection: Connection, options: Options, each: Input, run: str) 
 
     A plan that a guard refuses, which nobody accepted, is `refused`, but stays and can be applied by accepting it.
     """
+    return plan_draft(connection, read_input(connection, options, each, run))
+
+
+def read_input(connection: Connection, options: Options, each: Input, run: str) -> Draft:
+    """Read one text into the tables of its run. Only the state of its own source matters."""
     stamp = each.layout.stamp if each.layout else None
     report = Report(run, each.name, source_of(each), each.sha256, stamp=stamp, left_out=each.left_out)
     report.planned_by = options.by
     runs.begin(connection, report)
     report.stages["receive"] = round(each.seconds, 3)
-    space, is_plan = Workspace(report.number), False
-    try:
+    job = None
+    with _recorded(report):
         if each.refused:
             raise each.refused
         if each.text and each.layout:
-            _plan(connection, Job(each.text, each.layout, report, options), space)
-            report.state, is_plan = "refused" if report.is_refused else "planned", True
+            job = _read(connection, each.text, each.layout, report, options)
+            report.state = "planned"
+    if job is None or report.state != "planned":
+        _finish(connection, report, options, is_plan=report.state == "planned")
+        return Draft(report, None)
+    return Draft(report, job)
+
+
+def plan_draft(connection: Connection, draft: Draft) -> Report:
+    """Compare what was read with the registry, and write down the plan."""
+    report, job = draft
+    if job is None:
+        return report
+    is_plan = False
+    with _recorded(report):
+        _compare(connection, job)
+        report.state, is_plan = "refused" if report.is_refused else "planned", True
+    _finish(connection, report, job.options, is_plan=is_plan)
+    return report
+
+
+@contextmanager
+def _recorded(report: Report) -> Iterator[None]:
+    """What stands in the way of this text goes into its report: the other files and their reports go on.
+
+    A lost connection raises once more when the report is written, and the record keeps saying `failed`.
+    """
+    report.state = "failed"
+    try:
+        yield
     except FileRefused as refused:
         report.state = "refused"
         report.guards.append(runs.refusal(refused.code, refused.detail))
     except psycopg.Error as error:
         logger.exception("import failed", run=report.run)
-        report.state = "failed"
         report.guards.append(runs.refusal("database.error", f"nothing of the file was applied: {one_line(error)}"))
     except (OSError, Refused) as error:
-        # A folder for rejects that cannot be written, a file that goes away: the other files and their reports go on.
-        report.state = "failed"
+        # A folder for rejects that cannot be written, a file that goes away.
         code = error.code if isinstance(error, Refused) else "system.failed"
         report.guards.append(runs.refusal(code, f"nothing of the file was applied: {one_line(error)}"))
-    # A lost connection raises here, and the record keeps saying `failed`.
+
+
+def _finish(connection: Connection, report: Report, options: Options, *, is_plan: bool) -> None:
     report.edition_after = report.edition_before if report.state != "planned" else None
     with connection.transaction():
         runs.finish(connection, report)
         if is_plan:
             trail.note(connection, "import.planned", report, options)
     if report.state == "failed" or report.mode == "same":
-        space.drop(connection.cursor())
-    return report
+        Workspace(report.number).drop(connection.cursor())
 
 
 @contextmanager
@@ -99,8 +139,8 @@ def timed(report: Report, stage_name: str) -> Iterator[None]:
     report.stages[stage_name] = round(report.stages.get(stage_name, 0.0) + time.monotonic() - started, 3)
 
 
-def _plan(connection: Connection, job: Job, space: Workspace) -> None:
-    layout, report, options = job.layout, job.report, job.options
+def _read(connection: Connection, text: Text, layout: Layout, report: Report, options: Options) -> Job | None:
+    """The text in the tables of its run, or None when it is the last one that was applied."""
     with connection.transaction(), connection.cursor() as cursor:
         basis = basis_of(cursor, layout.source)
         in_force = limits(cursor, layout.source)
@@ -110,18 +150,24 @@ def _plan(connection: Connection, job: Job, space: Workspace) -> None:
         if is_same and guard and "same_file" not in options.accepted:
             _same(cursor, report, basis)
             report.guards.append(guard)
-            return
+            return None
         can_delta = layout.keeps_lines and basis.kept_run == basis.number and basis.layout == layout_key(layout)
+    job = Job(text, layout, report, options, basis)
     with timed(report, "read"):
         report.mode = "delta" if can_delta and basis.number is not None else "full"
         try:
-            _stage(connection, job, space, basis)
+            _stage(connection, job)
         except LinesDiffer:
             report.mode = "full"
-            _stage(connection, job, space, basis)
+            _stage(connection, job)
+    return job
+
+
+def _compare(connection: Connection, job: Job) -> None:
+    layout, report, basis = job.layout, job.report, job.basis
     with timed(report, "compare"), connection.transaction(), psycopg.ClientCursor(connection) as cursor:
-        space.enter(cursor)
-        with options.progress(f"comparing {layout.source.name}", None):
+        Workspace(report.number).enter(cursor)
+        with job.options.progress(f"comparing {layout.source.name}", None):
             is_delta = report.mode == "delta"
             bulk = compare(cursor, layout.source, report.number, is_delta=is_delta)
         stated = stated_now(cursor, layout.source)
@@ -129,7 +175,7 @@ def _plan(connection: Connection, job: Job, space: Workspace) -> None:
         report.warnings |= dict(cursor.execute(WARNINGS).fetchall())
         if not stated and report.mode == "full":
             report.mode = "first"
-        _judge(cursor, job, basis, stated)
+        _judge(cursor, job, stated)
         runs.planned(
             connection,
             report.run,
@@ -152,8 +198,8 @@ def _same(cursor: psycopg.Cursor[Any], report: Report, basis: Basis) -> None:
     )
 
 
-def _judge(cursor: psycopg.Cursor[Any], job: Job, basis: Basis, stated: int) -> None:
-    report, layout = job.report, job.layout
+def _judge(cursor: psycopg.Cursor[Any], job: Job, stated: int) -> None:
+    report, layout, basis = job.report, job.layout, job.basis
     in_force = limits(cursor, layout.source)
     before = set(json.loads(basis.layout)["fields"]) if basis.layout else set()
     ours = {column.field for column in layout.source.columns}
@@ -179,12 +225,12 @@ def _judge(cursor: psycopg.Cursor[Any], job: Job, basis: Basis, stated: int) -> 
     report.guards += guards
 
 
-def _stage(connection: Connection, job: Job, space: Workspace, basis: Basis) -> None:
+def _stage(connection: Connection, job: Job) -> None:
     layout, text, report = job.layout, job.text, job.report
     with connection.transaction(), connection.cursor() as cursor:
-        known = known_lines(cursor, kept_table(layout.source)) if report.mode == "delta" else KnownLines()
-        encoding = basis.encoding if report.mode == "delta" else None
-        space.create(cursor, layout)
+        known = KnownLines(kept_order(cursor, layout.source) if report.mode == "delta" else b"")
+        encoding = job.basis.encoding if report.mode == "delta" else None
+        Workspace(report.number).create(cursor, layout)
         with closing(Reading(known, encoding)) as reading:
             with text.open() as opened, job.options.progress(f"reading {text.name}", text.size) as advance:
                 stage(cursor, layout, ahead(layout.copy_text(_counting(opened, advance), reading)))
@@ -192,6 +238,8 @@ def _stage(connection: Connection, job: Job, space: Workspace, basis: Basis) -> 
                 cursor.execute(f"SET LOCAL {setting}".encode())
             stage_gone(cursor, reading)
             report.rejected = settle_rejects(cursor, layout, reading)
+            if layout.keeps_lines:
+                keep_order(cursor, reading)
             report.read, report.blank = reading.read, reading.blank
             report.warnings = dict(reading.warnings)
             job.encoding = reading.encoding or encoding

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import IO, NamedTuple, Protocol
 
-from app.imports.known import KnownLines
+from app.imports.known import KnownLines, LineOrder
 from app.imports.sources.description import Source
 
 # So much of a rejected line is kept for people.
 CONTENT = 500
+# The number of the first line after the header.
+FIRST_LINE = 2
 # The quote of our COPY: no line of a file may hold it.
 QUOTE = b"\x01"
 # Rejects stay in memory up to this size, then on disk: a file may well be rejected line by line.
@@ -47,11 +49,13 @@ class Reading:
     """Counts of one pass, without the header: `read` = lines handed over + `matched` + `rejected` + `blank`.
 
     `known`: the lines of the last file, read in `known_encoding`; each is taken when it is seen again (`matched`).
+    `order`: the accepted lines of this one, where lines are kept.
     `warnings` counts what was taken although something is wrong with it. Close it: rejects may lie in a temporary file.
     """
 
     def __init__(self, known: KnownLines | None = None, known_encoding: str | None = None) -> None:
         self.known = known or KnownLines()
+        self.order = LineOrder()
         self.known_encoding = known_encoding
         self.encoding: str | None = None
         self.matched = 0
@@ -65,8 +69,18 @@ class Reading:
 
     def reject(self, line: int, fault: BadLine, content: bytes) -> None:
         self.rejected += 1
+        self.forget(line)
         shown = content[: CONTENT * 4].decode(errors="replace").replace("\0", "\ufffd")[:CONTENT]
         self._writer.writerow(Reject(line, fault.column, fault.code, fault.detail, shown))
+
+    def pass_over(self, line: int) -> None:
+        """This line is blank."""
+        self.blank += 1
+        self.forget(line)
+
+    def forget(self, line: int) -> None:
+        """Tomorrow this line is new again."""
+        self.order.forget(line - FIRST_LINE)
 
     def rejects_csv(self, size: int) -> Iterator[str]:
         """The rejects so far as CSV text of five columns, in blocks of `size` characters."""

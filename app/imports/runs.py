@@ -90,6 +90,12 @@ def published(connection: Connection, reports: Iterable[Report], edition: int) -
         )
 
 
+def tidied(connection: Connection, reports: Iterable[Report]) -> None:
+    """Write down the seconds of all stages."""
+    for report in reports:
+        connection.execute("UPDATE import_run SET stages = %s WHERE id = %s", [Jsonb(report.stages), report.run])
+
+
 def keep_rejects(connection: Connection, run: str) -> None:
     """The first rows of `import_stage_reject` into the database."""
     connection.execute(

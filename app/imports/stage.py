@@ -21,7 +21,8 @@ SEND = 262_144
 AHEAD = 8
 LINES = 10_000
 TURN_SECONDS = 0.0005
-DIALECT = sql.SQL("FORMAT csv, DELIMITER '|', QUOTE E'\\x01', ENCODING 'UTF8'")
+# Frozen: the table is of this transaction, so that no later reader has to write down that its rows are committed.
+DIALECT = sql.SQL("FORMAT csv, DELIMITER '|', QUOTE E'\\x01', ENCODING 'UTF8', FREEZE")
 COPY_REJECTS = 'COPY import_stage_reject (line, "column", code, detail, content) FROM STDIN (FORMAT csv, ENCODING utf8)'
 COMPLETE = """
 UPDATE import_stage_reject r SET content = left(array_to_string(ARRAY[{}], '|', ''), 500)
@@ -106,6 +107,11 @@ def stage_gone(cursor: Cursor, reading: Reading) -> None:
         copy.write("".join(block).encode())
 
 
+def keep_order(cursor: Cursor, reading: Reading) -> None:
+    """Write down the order of the accepted lines: after `settle_rejects`."""
+    cursor.execute("INSERT INTO line_order VALUES (%b)", [bytes(reading.order)])
+
+
 def settle_rejects(cursor: Cursor, layout: Layout, reading: Reading) -> int:
     """Run the source's own judgement, take its rejects out of `stage`, and add those of the parser.
 
@@ -116,7 +122,10 @@ def settle_rejects(cursor: Cursor, layout: Layout, reading: Reading) -> int:
         cursor.execute(layout.source.reject.encode())
         _complete(cursor, layout)
         cursor.execute("DELETE FROM stage s USING import_stage_reject r WHERE r.line = s.line")
-    by_source = count(cursor, "SELECT count(DISTINCT line) FROM import_stage_reject")
+    lines = cursor.execute("SELECT DISTINCT line FROM import_stage_reject").fetchall()
+    for (line,) in lines:
+        reading.forget(line)
+    by_source = len(lines)
     if reading.rejected:
         with cursor.copy(COPY_REJECTS, writer=FlushingWriter(cursor)) as copy:
             for text in reading.rejects_csv(SEND):

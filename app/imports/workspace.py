@@ -38,14 +38,21 @@ class Workspace:
         unknown = [field for field in layout.fields if field not in ours]
         columns: list[sql.Composable] = [sql.SQL("line integer")]
         columns += [sql.SQL("digest bigint")] if layout.keeps_lines else []
-        columns += [sql.SQL("{} text").format(sql.Identifier(name)) for name in (*ours, *unknown)]
+        # Keys come first: whoever reads a column walks over all before it, in each of millions of lines.
         columns += [
             sql.SQL('{} text COLLATE "C" GENERATED ALWAYS AS ({}) STORED').format(
                 sql.Identifier(f"key_{entity.name}"), sql.SQL(entity.key)
             )
             for entity in source.entities
         ]
-        cursor.execute(sql.SQL("CREATE UNLOGGED TABLE stage ({})").format(sql.SQL(", ").join(columns)))
+        columns += [sql.SQL("{} text").format(sql.Identifier(name)) for name in (*ours, *unknown)]
+        # It is analysed as soon as it is filled: autovacuum would only compete, and hold up the table's way to the kept
+        # lines.
+        statement = sql.SQL("CREATE UNLOGGED TABLE stage ({}) WITH (autovacuum_enabled = off)")
+        cursor.execute(statement.format(sql.SQL(", ").join(columns)))
+        cursor.execute("CREATE UNLOGGED TABLE line_order (digests bytea)")
+        # Digests are random bytes: nothing compresses them.
+        cursor.execute("ALTER TABLE line_order ALTER COLUMN digests SET STORAGE EXTERNAL")
         cursor.execute("CREATE UNLOGGED TABLE stage_missing (field text)")
         cursor.execute("CREATE UNLOGGED TABLE plan_warning (code text, entities bigint)")
         cursor.execute("CREATE UNLOGGED TABLE gone_digest (digest bigint)")
@@ -87,6 +94,11 @@ def kept(source: Source) -> sql.Identifier:
 def lost(source: Source) -> sql.Identifier:
     """The table of the lines that an applied run took out of `kept`, so that an undo can put them back."""
     return sql.Identifier(KEPT, f"{source.name}_gone")
+
+
+def order(source: Source) -> sql.Identifier:
+    """The table that holds the digests of the kept lines in the order of their file."""
+    return sql.Identifier(KEPT, f"{source.name}_order")
 
 
 def exists(cursor: Cursor, table: sql.Identifier) -> bool:

@@ -14,6 +14,8 @@ FROM practitioner_row;
 
 CREATE UNLOGGED TABLE new_practice AS
 SELECT DISTINCT key AS practitioner, profession, coalesce(category, '') AS category, family, given, title FROM stage_practitioner;
+-- Without figures PostgreSQL takes the groups for few, and sorts them.
+ANALYZE new_practice (practitioner);
 CREATE UNLOGGED TABLE several_practice AS
 SELECT practitioner, profession, category FROM new_practice GROUP BY 1, 2, 3 HAVING count(*) > 1;
 CREATE UNLOGGED TABLE merged_practice AS
@@ -68,7 +70,8 @@ SELECT key AS organization,
   -- A foreign postal code may look like one of ours.
   CASE WHEN coalesce(place.country, 'France') <> 'France' THEN NULL
        WHEN s.commune IS NULL THEN coalesce(mainland_department(s.postal_code), department_of(NULL, s.postal_code))
-       ELSE department_of(s.commune, s.postal_code) END AS department, place.country,
+       -- The first two digits of a commune tell it as those of a postal code do.
+       ELSE coalesce(mainland_department(s.commune), department_of(s.commune, s.postal_code)) END AS department, place.country,
   CASE WHEN s.bad_finess OR s.bad_siret OR s.finess IS NOT NULL OR NOT siret_plainly_valid(s.siret) THEN array_remove(ARRAY[
     CASE WHEN s.bad_finess THEN 'finess.form' END, CASE WHEN NOT finess_valid(s.finess) AND s.finess IS NOT NULL THEN 'finess.check_digit' END,
     CASE WHEN s.bad_siret THEN 'siret.form' END, CASE WHEN NOT siret_plainly_valid(s.siret) AND NOT siret_valid(s.siret) THEN 'siret.check_digit' END], NULL)
@@ -93,6 +96,7 @@ SELECT role_key(key, profession, coalesce(category, ''), mode, coalesce(upper(te
   key AS practitioner, profession, coalesce(category, '') AS category, key_organization AS organization,
   coalesce(upper(technical_id), key_organization) AS structure, mode, sector, role, kind, pharmacist_section, authority, phone, phone_2, fax, email
 FROM stage_practitioner;
+ANALYZE new_practitioner_role (id);
 CREATE UNLOGGED TABLE several_role AS
 SELECT id FROM new_practitioner_role GROUP BY id HAVING count(*) > 1;
 ANALYZE several_role;
@@ -113,5 +117,6 @@ WHERE NOT EXISTS (SELECT FROM organization o WHERE o.key = n.organization);
 
 INSERT INTO plan_warning
 SELECT code, count(*) AS entities
-FROM (SELECT unnest(warnings) AS code FROM new_practitioner UNION ALL SELECT unnest(warnings) FROM new_organization_record) warned
+FROM (SELECT unnest(warnings) AS code FROM new_practitioner WHERE warnings <> '{}'
+      UNION ALL SELECT unnest(warnings) FROM new_organization_record WHERE warnings <> '{}') warned
 GROUP BY code;

@@ -3,6 +3,7 @@
 import json
 import random
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.imports.known import KnownLines, as_number, digest
+from app.imports.known import KnownLines, LineOrder, as_number, digest
 from app.sandbox.generate import generate
 from tests.imports import state
 from tests.imports.sources.loader import Row, clear, file_of, load, load_file, published
@@ -229,18 +230,51 @@ def test_a_line_that_was_rejected_is_rejected_every_day(registry: Connection) ->
         assert (loaded.mode, loaded.rejects) == (mode, [(3, "national_id", "national_id.form")])
 
 
-@given(st.lists(st.lists(st.integers(0, 9), max_size=8), max_size=4), st.lists(st.integers(0, 9), max_size=20))
-def test_known_lines_are_a_multiset(blocks: list[list[int]], today: list[int]) -> None:
-    known = KnownLines()
-    for block in blocks:
-        known.add(digest(b"%d" % number) for number in block)
-    expected = Counter(number for block in blocks for number in block)
-    unknown = []
-    for start in range(0, len(today), 5):
-        lines = today[start : start + 5]
-        unknown += [lines[place] for place in known.take([digest(b"%d" % number) for number in lines])]
-    assert Counter(unknown) == Counter(today) - expected
-    gone = Counter(known.left())
-    assert gone == Counter(
-        {as_number(digest(b"%d" % number)): count for number, count in (expected - Counter(today)).items()}
-    )
+def order_of(numbers: Iterable[int]) -> bytes:
+    order = LineOrder()
+    order.add([digest(b"%d" % number) for number in numbers])
+    return bytes(order)
+
+
+def compared(yesterday: Iterable[int], today: Sequence[int], block: int) -> tuple[Counter[int], Counter[int]]:
+    """The lines that came and those that are gone, as the engine finds them, block by block."""
+    known = KnownLines(order_of(yesterday))
+    came: Counter[int] = Counter()
+    for start in range(0, len(today), block):
+        lines = today[start : start + block]
+        came.update(lines[place] for place in known.take([digest(b"%d" % number) for number in lines]))
+    names = {as_number(digest(b"%d" % number)): number for number in yesterday}
+    return came, Counter(names[number] for number in known.left())
+
+
+@given(st.lists(st.integers(0, 9), max_size=32), st.lists(st.integers(0, 9), max_size=20))
+def test_known_lines_are_a_multiset(yesterday: list[int], today: list[int]) -> None:
+    came, gone = compared(yesterday, today, 5)
+    assert came == Counter(today) - Counter(yesterday)
+    assert gone == Counter(yesterday) - Counter(today)
+
+
+@settings(max_examples=25)
+@given(
+    st.integers(0, 30_000), st.integers(0, 30_000), st.integers(0, 30_000), st.sampled_from([1, 7, 500]), st.booleans()
+)
+def test_a_part_that_was_cut_out_or_moved_costs_no_line(start: int, size: int, to: int, block: int, cut: bool) -> None:  # noqa: FBT001 - hypothesis gives it
+    yesterday = [*range(30_000), *range(100)]
+    moved = yesterday[start : start + size]
+    rest = [*yesterday[:start], *yesterday[start + size :]]
+    today = rest if cut else [*rest[:to], *moved, *rest[to:]]
+    came, gone = compared(yesterday, today, block)
+    assert Counter(yesterday) - gone + came == Counter(today)
+    if cut:
+        # A block may end in what was cut, and be found half: no more than that is read again.
+        assert sum(came.values()) <= block
+        assert Counter(moved) - Counter(today) <= gone
+
+
+def test_a_line_that_was_not_accepted_is_not_known() -> None:
+    order = LineOrder()
+    order.add([digest(b"good"), digest(b"bad"), digest(b"good")])
+    order.forget(1)
+    known = KnownLines(bytes(order))
+    assert known.take([digest(b"good"), digest(b"bad")]) == [1]
+    assert list(known.left()) == [as_number(digest(b"good"))]

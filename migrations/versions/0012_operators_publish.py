@@ -6,8 +6,8 @@ from alembic import op
 
 from migrations import sql_files
 
-revision: str = "0011"
-down_revision: str | None = "0010"
+revision: str = "0012"
+down_revision: str | None = "0011"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
@@ -18,12 +18,12 @@ PARTS = ("audit", "access", "trust", "writes", "moves", "budgets")
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '4s'")
     for part in PARTS:
-        sql_files.run(f"0011_{part}.sql")
+        sql_files.run(f"0012_{part}.sql")
 
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '4s'")
     for part in reversed(PARTS):
-        sql_files.run(f"0011_{part}_down.sql")
+        sql_files.run(f"0012_{part}_down.sql")
         if part == "moves":
             sql_files.restore("0010_faster_publish.sql")
