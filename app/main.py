@@ -39,6 +39,8 @@ from app.publication.feed import FeedCursors
 from app.publication.state import Digests
 from app.settings import Settings
 from app.trust import routes as trust
+from app.trust.signing import signer_of
+from app.trust.white_list import WhiteLists
 
 # A batch of 1 000 of the longest ids, with room.
 LARGEST_BODY = 1_000_000
@@ -94,6 +96,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.feed_cursors = FeedCursors(app.state.cursors)
     app.state.budgets = Budgets(settings)
     app.state.digests = Digests()
+    app.state.white_lists = WhiteLists(signer_of(settings), settings.white_list_contact)
     app.state.spool = Spool(settings.spool_dir, settings.import_upload_limit)
     app.state.exports = CapacityLimiter(MOST_EXPORTS)
     app.state.batches = Semaphore(mailbox_batches.MOST_BATCHES)
