@@ -10,30 +10,13 @@ import pytest
 
 from tests.builders import DOMAIN, RPPS
 from tests.harness.database import Database
-from tests.mailbox_writes.operators import ADDRESS, Operator, domain_of, per
+from tests.mailbox_writes.operators import ADDRESS, Operator, domain_of, per, together
 from tests.publication.world import assert_world
 
 Connection = psycopg.Connection[Any]
 WAITING = """
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
-
-
-def together(*calls: Callable[[], Any]) -> list[Any]:
-    """The answers of calls that begin at the same moment."""
-    answers: list[Any] = [None] * len(calls)
-    start = threading.Barrier(len(calls))
-
-    def run(place: int) -> None:
-        start.wait()
-        answers[place] = calls[place]()
-
-    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers
 
 
 def while_waiting(database: Database, call: Callable[[], Any], holder: Connection, then: Callable[[], None]) -> Any:
