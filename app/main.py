@@ -38,6 +38,7 @@ from app.publication import routes as publication
 from app.publication.feed import FeedCursors
 from app.publication.state import Digests
 from app.settings import Settings
+from app.transfers import routes as transfers
 from app.trust import routes as trust
 from app.trust.signing import signer_of
 from app.trust.white_list import WhiteLists
@@ -48,7 +49,7 @@ LARGEST_BODY = 1_000_000
 # The most asked first.
 FEATURES = (
     *(mailboxes, practitioners, organizations, publication, mailbox_writes, mailbox_batches, own_mailboxes),
-    *(trust, access, oauth, audit, notices, imports, health, documentation),
+    *(trust, access, oauth, audit, notices, transfers, imports, health, documentation),
 )
 
 
