@@ -116,6 +116,17 @@ def test_a_write_that_waits_too_long_changes_nothing_and_may_come_back(
     assert_world(world)
 
 
+def test_a_write_in_a_domain_of_others_waits_for_nothing_there(
+    operator: Operator, other: Operator, database: Database
+) -> None:
+    """Or the wait would tell that there is a mailbox, and whoever asks could make its operator wait."""
+    address = f"hidden@{domain_of('other')}"
+    other.put(address, per(liste_rouge=True))
+    with database.connect() as importer:
+        importer.execute("SELECT FROM mailbox WHERE address = %s FOR UPDATE", (address,))
+        assert operator.put(address).json()["code"] == "domain.not_yours"
+
+
 def test_many_writers_at_once_leave_the_publication_as_the_rule_says(
     operator: Operator, other: Operator, world: Connection
 ) -> None:
