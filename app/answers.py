@@ -25,13 +25,20 @@ def body_tag(body: bytes) -> str:
     return f'"{sha256(body).hexdigest()[:TAG_DIGITS]}"'
 
 
-def tagged(request: Request, body: bytes, tag: str, edition: int, extra: dict[str, str] | None = None) -> Response:
+def tagged(
+    request: Request,
+    body: bytes,
+    tag: str,
+    edition: int,
+    extra: dict[str, str] | None = None,
+    media_type: str = MEDIA_TYPE,
+) -> Response:
     """200 with the body, or 304 without it when the caller holds this very state."""
     headers = {"ETag": tag, EDITION: str(edition), "Cache-Control": CACHE_CONTROL, **(extra or {})}
     held = request.headers.get("if-none-match")
     if held is not None and _matches(held, tag):
         return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type=MEDIA_TYPE)
+    return Response(body, headers=headers, media_type=media_type)
 
 
 def untagged(body: bytes, edition: int) -> Response:

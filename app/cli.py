@@ -30,6 +30,7 @@ from app.ldap.commands import app as ldap_app
 from app.notices.commands import app as notice_app
 from app.publication.commands import digest
 from app.sandbox.commands import app as sandbox_app
+from app.transfers.commands import app as transfer_app
 from app.trust.domain_commands import domain_app
 from app.trust.operator_commands import operator_app
 
@@ -54,6 +55,7 @@ app.add_typer(operator_app, name="operator")
 app.add_typer(domain_app, name="domain")
 app.add_typer(ldap_app, name="ldap")
 app.add_typer(notice_app, name="notice")
+app.add_typer(transfer_app, name="transfer")
 app.add_typer(sandbox_app, name="sandbox")
 
 DataDir = Annotated[Path | None, typer.Option(help="Use the running annuaire up of this directory.")]

@@ -23,6 +23,8 @@ from app.settings import Settings
 PATIENCE = 5
 # A revocation list that ends so soon is worth a word.
 LIST_NOTICE = timedelta(hours=24)
+# A white list whose hour has come is applied within seconds, unless another import runs.
+OVERDUE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +96,13 @@ def _schema(settings: Settings) -> tuple[bool | None, str]:
 
 
 def _white_list(settings: Settings) -> tuple[bool | None, str]:
+    due = _value(settings, "SELECT min(effective_at) FROM import_run WHERE wish IS NOT NULL")
+    if due and due < datetime.now(UTC) - OVERDUE:
+        return False, f"one was to count from {due:%Y-%m-%d %H:%M %Z} and is not applied: no worker does imports"
+    later = f"; another one counts from {due:%Y-%m-%d %H:%M %Z}" if due else ""
     if _value(settings, "SELECT loaded FROM source WHERE name = 'liste_blanche'"):
-        return True, "in force: mailboxes of unlisted domains are not published"
-    return None, "none imported yet: the rule of domains is off, mailboxes of any domain are published"
+        return True, f"in force: mailboxes of unlisted domains are not published{later}"
+    return None, f"none imported yet: the rule of domains is off, mailboxes of any domain are published{later}"
 
 
 def _pending(settings: Settings) -> tuple[bool | None, str]:

@@ -38,7 +38,10 @@ from app.publication import routes as publication
 from app.publication.feed import FeedCursors
 from app.publication.state import Digests
 from app.settings import Settings
+from app.transfers import routes as transfers
 from app.trust import routes as trust
+from app.trust.signing import signer_of
+from app.trust.white_list import WhiteLists
 
 # A batch of 1 000 of the longest ids, with room.
 LARGEST_BODY = 1_000_000
@@ -46,7 +49,7 @@ LARGEST_BODY = 1_000_000
 # The most asked first.
 FEATURES = (
     *(mailboxes, practitioners, organizations, publication, mailbox_writes, mailbox_batches, own_mailboxes),
-    *(trust, access, oauth, audit, notices, imports, health, documentation),
+    *(trust, access, oauth, audit, notices, transfers, imports, health, documentation),
 )
 
 
@@ -94,6 +97,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.feed_cursors = FeedCursors(app.state.cursors)
     app.state.budgets = Budgets(settings)
     app.state.digests = Digests()
+    app.state.white_lists = WhiteLists(signer_of(settings), settings.white_list_contact)
     app.state.spool = Spool(settings.spool_dir, settings.import_upload_limit)
     app.state.exports = CapacityLimiter(MOST_EXPORTS)
     app.state.batches = Semaphore(mailbox_batches.MOST_BATCHES)

@@ -96,6 +96,10 @@ class Settings(BaseSettings):
     mailbox_quarantine_days: int = Field(730, ge=0)
     idempotency_hours: int = Field(48, ge=1)
 
+    white_list_key: Path | None = None
+    white_list_certificate: Path | None = None
+    white_list_contact: str | None = None
+
     pg_bin: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     drain_lock_ms: int = Field(100, ge=1)

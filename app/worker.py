@@ -1,4 +1,4 @@
-"""The worker: publish drain, LDAP sync, imports that REST asked for, and duties, each a loop in a thread of its own."""
+"""The worker: drain, LDAP sync, imports that REST asked for, transfers, duties: each a loop in a thread of its own."""
 
 import threading
 import time
@@ -15,6 +15,7 @@ from app.imports import queue
 from app.ldap import sync
 from app.publication import drain
 from app.settings import Settings
+from app.transfers import clock
 
 logger = structlog.get_logger(__name__)
 
@@ -29,6 +30,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     loops: dict[str, Callable[[Settings, threading.Event], None]] = {
         "drain": drain.run,
         "imports": queue.run,
+        "clock": clock.run,
         "duties": partial(duties.run, duties=DUTIES),
     }
     if settings.ldap_enabled:

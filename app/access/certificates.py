@@ -30,8 +30,8 @@ MOST_REMEMBERED = 1_000
 
 logger = structlog.get_logger(__name__)
 
-# (path, time of change, size) of every file that the trust was read from
-Look = tuple[tuple[str, int, int], ...]
+# (path, number, time of change, size) of every file that the trust was read from
+Look = tuple[tuple[str, int, int, int], ...]
 
 
 class Certificates:
@@ -112,15 +112,17 @@ class TrustFiles:
                 self._look = look
         except (TrustUnusable, OSError) as error:
             self._trust, self._look = None, None
-            self._fault = str(error)
-            logger.error("client certificates cannot be checked", error=self._fault)  # noqa: TRY400 - the sentence says it
+            if str(error) != self._fault:  # said once, however often somebody asks
+                self._fault = str(error)
+                logger.error("client certificates cannot be checked", error=self._fault)  # noqa: TRY400 - it is the reason
         self._looked_at = time.monotonic()
 
 
 def look_at(ca_file: Path, crl: Path) -> Look:
     """What tells that a file was replaced, without reading it. Raises OSError."""
     files = [ca_file, *(sorted(crl.iterdir()) if crl.is_dir() else [crl])]
-    return tuple((str(each), each.stat().st_mtime_ns, each.stat().st_size) for each in files)
+    states = [(each, each.stat()) for each in files]
+    return tuple((str(each), state.st_ino, state.st_mtime_ns, state.st_size) for each, state in states)
 
 
 def _key_of(sent: Sent) -> bytes:

@@ -7,13 +7,15 @@ not name, stops the app from being made at all. So whoever adds a route decides 
 from collections.abc import Mapping
 from copy import copy
 from enum import Enum
+from typing import assert_never
 
 from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as HttpScope
 
-from app.access.caller import Identity
+from app.access.caller import Identity, Scope
 from app.access.identify import identify
 from app.budgets.allowance import Budgets
 from app.problems import CredentialsMissing, CredentialsTooWeak, OperatorMissing, ScopeMissing
@@ -26,6 +28,7 @@ class Rule(Enum):
     OPEN = "anybody"
     LOOK_UP = "anybody, or a key that reads where anonymous access is switched off"
     ANY_KEY = "any key"
+    OWN = "any key of an operator"
     READ = "a key that reads"
     COPY = "a key that reads and is bound by no budget"
     PUBLISH = "an operator, by a certificate or private_key_jwt, or by a key where the setting says so"
@@ -67,7 +70,15 @@ RULES: Mapping[str, Rule | Mapping[str, Rule]] = {
     "/v1/trust/operators": Rule.LOOK_UP,
     "/v1/changes": Rule.COPY,
     "/v1/me": Rule.ANY_KEY,
-    "/v1/me/notices": Rule.ANY_KEY,
+    "/v1/me/notices": Rule.OWN,
+    "/v1/trust/operators/{id}": Rule.LOOK_UP,
+    "/v1/trust/whitelist.xml": Rule.LOOK_UP,
+    "/v1/trust/whitelist.jws": Rule.LOOK_UP,
+    "/v1/transfers": {"GET": Rule.ANY_KEY, "POST": Rule.PUBLISH},
+    "/v1/transfers/{id}": Rule.ANY_KEY,
+    "/v1/transfers/{id}/agree": Rule.PUBLISH,
+    "/v1/transfers/{id}/refuse": Rule.PUBLISH,
+    "/v1/transfers/{id}/withdraw": Rule.PUBLISH,
     "/v1/audit": Rule.AUDIT,
     "/v1/audit/head": Rule.AUDIT,
     "/v1/imports": Rule.ADMIN,
@@ -105,7 +116,7 @@ def guarded(route: BaseRoute) -> APIRoute:
 
 
 def _guard(app: ASGIApp, rules: Mapping[str, Rule]) -> ASGIApp:
-    async def guard(scope: Scope, receive: Receive, send: Send) -> None:
+    async def guard(scope: HttpScope, receive: Receive, send: Send) -> None:
         rule = rules[scope["method"]]
         if rule is not Rule.OPEN:
             request = Request(scope)
@@ -130,19 +141,31 @@ async def _admit(request: Request, rule: Rule) -> None:
         return
     if caller.id is None:
         raise CredentialsMissing("Send `Authorization: Bearer KEY`, or a client certificate.")
-    if rule is Rule.COPY and caller.budget is not None:
-        # The whole directory goes out there: a budget would bind nobody.
-        raise ScopeMissing("A key with a budget looks up, lists and searches. Ask for a key without one.")
-    if rule is Rule.ADMIN and not caller.may("admin"):
-        raise ScopeMissing("It takes a key with scope admin.")
-    if rule is Rule.AUDIT:
-        if not caller.may("audit"):
-            raise ScopeMissing("It takes a key with scope audit.")
-        return
-    if rule is Rule.PUBLISH:
-        _admit_writer(caller, may_use_key=settings.publish_with_key)
-    if rule is not Rule.ANY_KEY and not caller.may("read"):
-        raise ScopeMissing("It takes a key with scope read, publish or admin.")
+    _require(rule, caller, may_use_key=settings.publish_with_key)
+
+
+def _require(rule: Rule, caller: Identity, *, may_use_key: bool) -> None:
+    """Let a known caller through, or raise ScopeMissing, OperatorMissing or CredentialsTooWeak."""
+    match rule:
+        case Rule.OPEN | Rule.ANY_KEY:
+            return
+        case Rule.OWN:
+            if caller.operator is None:
+                raise OperatorMissing("This is for operators, and this credential acts for none.")
+        case Rule.PUBLISH:
+            _require_writer(caller, may_use_key=may_use_key)
+        case Rule.ADMIN | Rule.AUDIT:
+            scope: Scope = "admin" if rule is Rule.ADMIN else "audit"
+            if not caller.may(scope):
+                raise ScopeMissing(f"It takes a key with scope {scope}.")
+        case Rule.LOOK_UP | Rule.READ | Rule.COPY:
+            if not caller.may("read"):
+                raise ScopeMissing("It takes a key with scope read, publish or admin.")
+            if rule is Rule.COPY and caller.budget is not None:
+                # The whole directory goes out there: a budget would bind nobody.
+                raise ScopeMissing("A key with a budget looks up, lists and searches. Ask for a key without one.")
+        case _:
+            assert_never(rule)
 
 
 def allow(request: Request) -> None:
@@ -154,7 +177,7 @@ def allow(request: Request) -> None:
     budgets.take(allowance)
 
 
-def _admit_writer(caller: Identity, *, may_use_key: bool) -> None:
+def _require_writer(caller: Identity, *, may_use_key: bool) -> None:
     """Let an operator write, or raise ScopeMissing, OperatorMissing or CredentialsTooWeak. What it may write, and
     where, is for the write itself to decide, in its transaction.
     """

@@ -47,12 +47,6 @@ class BatchLine(Content):
     successor: Id | None = Field(None, description="Of delete alone")
 
 
-class BatchDocument(Part):
-    """The lines as one JSON document; as NDJSON, each stands on a line of its own."""
-
-    items: list[BatchLine] = Field(max_length=MOST_LINES)
-
-
 class LineResult(Part):
     """What became of one line: the status, code and sentence that the same request alone would have got."""
 
@@ -72,7 +66,9 @@ class WriteReport(Part):
 
 def _described() -> dict[str, Any]:
     """The request body in the description of the API: it is read as a stream."""
-    document, line = BatchDocument.model_json_schema(), BatchLine.model_json_schema()
+    line = BatchLine.model_json_schema()
+    items = {"type": "array", "maxItems": MOST_LINES, "items": line}
+    document = {"type": "object", "required": ["items"], "properties": {"items": items}, "additionalProperties": False}
     content = {JSON: {"schema": document}, NDJSON[0]: {"schema": line}}
     return {"requestBody": {"required": True, "content": content}, "parameters": [IDEMPOTENCY_KEY]}
 

@@ -26,7 +26,14 @@ WHERE (SELECT true FROM organization_record r WHERE r.organization = k.key LIMIT
 ORDER BY 1, 2
 
 -- name: hold_mailboxes
-SELECT FROM mailbox m WHERE m.address = ANY (%(addresses)s::text[]) ORDER BY m.address FOR UPDATE
+-- In the caller's domains alone: in those of others it must neither wait for a hidden mailbox, nor make anybody wait, nor take
+-- longer than where there is none.
+SELECT FROM mailbox m
+WHERE m.address = ANY (%(addresses)s::text[])
+  AND (SELECT true FROM domain d JOIN operator_certificate c ON c.dn = d.certificate
+       WHERE d.name = m.domain AND c.operator = %(operator)s
+         AND (%(certificate)s::text IS NULL OR d.certificate = %(certificate)s) LIMIT 1)
+ORDER BY m.address FOR UPDATE OF m
 
 -- name: mailboxes
 SELECT m.address, m.type, m.operator, m.source, m.service, m.description, m.rank, m.dematerialization, m.unlisted, m.responsible,
@@ -40,6 +47,9 @@ CROSS JOIN LATERAL (
   FROM mailbox_attachment a WHERE a.address = m.address) h
 CROSS JOIN LATERAL owners_view(m.address) o
 WHERE m.address = ANY (%(addresses)s::text[])
+  AND (SELECT true FROM domain d JOIN operator_certificate c ON c.dn = d.certificate
+       WHERE d.name = m.domain AND c.operator = %(operator)s
+         AND (%(certificate)s::text IS NULL OR d.certificate = %(certificate)s) LIMIT 1)
 
 -- name: insert
 WITH wanted AS MATERIALIZED (

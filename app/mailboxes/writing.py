@@ -55,18 +55,17 @@ async def stand(connection: Connection, writer: Writer, wishes: Sequence[Wish]) 
     addresses = sorted({wish.address for wish in wishes})
     domains = sorted({wish.address.domain for wish in wishes})
     persons, structures = _holders_asked(wishes)
-    caller = writer.caller
+    who = {"operator": writer.operator, "certificate": writer.caller.certificate}
     await run(connection, "hold_operator", operator=writer.operator)
     faults = await run(connection, "faults", operator=writer.operator)
-    owned = await run(connection, "domains", domains=domains, operator=writer.operator, certificate=caller.certificate)
+    owned = await run(connection, "domains", domains=domains, **who)
     people = await run(connection, "persons", persons=persons) if persons else None
     asked, candidates = [each[0] for each in structures], [each[1] for each in structures]
     places = await run(connection, "structures", asked=asked, candidates=candidates) if asked else None
-    await run(connection, "hold_mailboxes", addresses=addresses)
+    await run(connection, "hold_mailboxes", addresses=addresses, **who)
     cursor = connection.cursor(row_factory=dict_row)
-    there = await cursor.execute(
-        STATEMENTS["mailboxes"].encode(), {"addresses": addresses, "quarantine": writer.quarantine_days}
-    )
+    found = {"addresses": addresses, "quarantine": writer.quarantine_days, **who}
+    there = await cursor.execute(STATEMENTS["mailboxes"].encode(), found)
     return Standing(
         faults=tuple(await faults.fetchall()),
         domains=frozenset(name for (name,) in await owned.fetchall()),

@@ -52,6 +52,8 @@ def add(
         domain = require_accepted(name, accepted)
     except InvalidDomain as error:
         raise Refused(str(error), error.code) from error
+    if description and not description.isprintable():
+        raise Refused("a description is one line of text", "domain.description")
     with connection.cursor(row_factory=dict_row) as cursor:
         found = locked(cursor, operator)
         if found["state"] == OperatorState.LEFT:

@@ -2,10 +2,10 @@
 
 from psycopg.sql import SQL
 
-from app.paging import COUNTED, ListQuery, Position
+from app.paging import COUNTED, Position
 from app.publication.listing import Found, fetch
 from app.publication.reading import Pool
-from app.trust.schemas import DomainQuery
+from app.trust.schemas import DomainQuery, OperatorQuery
 
 DOMAINS = """
 WITH fitting AS (
@@ -23,16 +23,29 @@ FROM directory e LEFT JOIN LATERAL (
 ORDER BY p.name, p.certificate
 """
 
-OPERATORS = """
-SELECT e.edition, (SELECT count(*) FROM (SELECT FROM operator LIMIT %(counted)s) n), p.item, NULL, p.id
-FROM directory e LEFT JOIN LATERAL (
-  SELECT o.id, json_build_object('id', o.id, 'name', o.name, 'state', o.state,
+OPERATOR = """
+json_build_object('id', o.id, 'name', o.name, 'state', o.state,
+    'conformity_in_force', conformity_waiver(o.id) IS NOT NULL
+      OR NOT EXISTS (SELECT FROM conformity_piece p WHERE p.operator = o.id AND p.state <> 'in_force'),
     'certificates', ARRAY(SELECT c.dn FROM operator_certificate c WHERE c.operator = o.id ORDER BY c.dn),
     'domains', ARRAY(SELECT DISTINCT d.name FROM operator_certificate c JOIN domain d ON d.certificate = c.dn
-                     WHERE c.operator = o.id ORDER BY d.name))::text AS item
-  FROM operator o WHERE o.id > %(after_id)s ORDER BY o.id LIMIT %(rows)s) p ON true
+                     WHERE c.operator = o.id ORDER BY d.name))::text"""
+OPERATORS = f"""
+WITH fitting AS (
+  SELECT o.* FROM operator o
+  WHERE (%(state)s::text IS NULL OR o.state = %(state)s)
+    AND (%(domain)s::text IS NULL OR EXISTS (
+      SELECT FROM operator_certificate c JOIN domain d ON d.certificate = c.dn
+      WHERE c.operator = o.id AND d.name = %(domain)s))
+)
+SELECT e.edition, (SELECT count(*) FROM (SELECT FROM fitting LIMIT %(counted)s) n), p.item, NULL, p.id
+FROM directory e LEFT JOIN LATERAL (
+  SELECT o.id, {OPERATOR} AS item FROM fitting o WHERE o.id > %(after_id)s ORDER BY o.id LIMIT %(rows)s) p ON true
 ORDER BY p.id
-"""
+"""  # noqa: S608 - our own text
+ONE = f"""
+SELECT e.edition, (SELECT {OPERATOR} FROM operator o WHERE o.id = %s) FROM directory e
+"""  # noqa: S608 - our own text
 
 
 async def domains(pool: Pool, query: DomainQuery, after: Position | None) -> Found:
@@ -49,8 +62,23 @@ async def domains(pool: Pool, query: DomainQuery, after: Position | None) -> Fou
     return await fetch(pool, SQL(DOMAINS).format(), parameters)
 
 
-async def operators(pool: Pool, query: ListQuery, after: Position | None) -> Found:
+async def operators(pool: Pool, query: OperatorQuery, after: Position | None) -> Found:
     """At most `query.limit` + 1 operators after a sort key."""
     (after_id,) = after or ("",)
-    parameters = {"after_id": after_id, "rows": query.limit + 1, "counted": COUNTED + 1}
+    parameters = {
+        "state": query.state,
+        "domain": query.domain and query.domain.strip().lower(),
+        "after_id": after_id,
+        "rows": query.limit + 1,
+        "counted": COUNTED + 1,
+    }
     return await fetch(pool, SQL(OPERATORS).format(), parameters)
+
+
+async def operator(pool: Pool, operator_id: str) -> tuple[int, str | None]:
+    """(edition, JSON text of one operator); None where there is none."""
+    async with pool.connection() as connection:
+        row = await (await connection.execute(ONE.encode(), [operator_id])).fetchone()
+    if row is None:
+        raise LookupError("the table directory is empty: run `annuaire db upgrade`")
+    return row[0], row[1]

@@ -1,17 +1,36 @@
-"""`/v1/trust`: who may publish in which domain."""
+"""`/v1/trust`: who may publish in which domain, for people and programs, and as our own white list."""
 
+from email.utils import format_datetime
+from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
-from app.paging import ListQuery
-from app.problems import CursorInvalid, InvalidRequest, documented
+from app.answers import body_tag, tagged
+from app.paging import Id, require_single_values
+from app.problems import CursorInvalid, InvalidRequest, Problem, documented
 from app.publication.listing import listed, opened
 from app.trust import reading
-from app.trust.schemas import DomainPage, DomainQuery, OperatorPage
+from app.trust.schemas import DomainPage, DomainQuery, Operator, OperatorPage, OperatorQuery
+from app.trust.white_list import WhiteList
 
 router = APIRouter(tags=["trust"])
+
+SIGNATURE = "White-List-Signature"
+XML, JOSE = "application/xml", "application/jose"
+
+
+class OperatorUnknown(Problem):
+    status = HTTPStatus.NOT_FOUND
+    code = "operator.unknown"
+    title = "There is no such operator"
+
+
+class WhiteListUnsigned(Problem):
+    status = HTTPStatus.NOT_FOUND
+    code = "white_list.unsigned"
+    title = "This installation does not sign its white list"
 
 
 @router.get("/v1/trust/domains", responses={200: {"model": DomainPage}, **documented(CursorInvalid, InvalidRequest)})
@@ -24,7 +43,55 @@ async def list_domains(request: Request, query: Annotated[DomainQuery, Query()])
 @router.get(
     "/v1/trust/operators", responses={200: {"model": OperatorPage}, **documented(CursorInvalid, InvalidRequest)}
 )
-async def list_operators(request: Request, query: Annotated[ListQuery, Query()]) -> Response:
-    """The operators of the trust space with their certificates and domains."""
+async def list_operators(request: Request, query: Annotated[OperatorQuery, Query()]) -> Response:
+    """The operators of the trust space with their certificates and domains, by state or by domain."""
     found = await reading.operators(request.app.state.pool, query, opened(request, query))
     return listed(request, query, found)
+
+
+@router.get(
+    "/v1/trust/operators/{id}",
+    responses={200: {"model": Operator}, **documented(OperatorUnknown, InvalidRequest)},
+)
+async def read_operator(
+    request: Request, asked: Annotated[Id, Path(alias="id", description="As the list of operators gives it")]
+) -> Response:
+    """One operator: state, certificates, domains, and whether its conformity is in force."""
+    edition, document = await reading.operator(request.app.state.pool, asked)
+    if document is None:
+        raise OperatorUnknown("See GET /v1/trust/operators for those that there are.", edition=edition)
+    body = document.encode()
+    return tagged(request, body, body_tag(body), edition)
+
+
+@router.get("/v1/trust/whitelist.xml", responses={200: {"content": {XML: {}}, "description": "ListeBlancheMSSante"}})
+async def read_white_list(request: Request) -> Response:
+    """Our white list in the national schema, with an enveloped XMLDSig where the installation signs."""
+    edition, made = await _current(request)
+    return _answer(request, made.xml, XML, edition, made)
+
+
+@router.get(
+    "/v1/trust/whitelist.jws",
+    responses={200: {"content": {JOSE: {}}, "description": "Compact JWS"}, **documented(WhiteListUnsigned)},
+)
+async def read_signed_white_list(request: Request) -> Response:
+    """The same as a JWS whose payload is JSON: generated_at, number, and domains with their certificates."""
+    edition, made = await _current(request)
+    if made.jws is None:
+        raise WhiteListUnsigned("Take whitelist.xml over TLS, or ask the trust space for a signature.", edition=edition)
+    return _answer(request, made.jws, JOSE, edition, made)
+
+
+async def _current(request: Request) -> tuple[int, WhiteList]:
+    require_single_values(request)
+    current: tuple[int, WhiteList] = await request.app.state.white_lists.current(request.app.state.pool)
+    return current
+
+
+def _answer(request: Request, body: bytes, media_type: str, edition: int, made: WhiteList) -> Response:
+    extra = {
+        "Last-Modified": format_datetime(made.state.changed_at, usegmt=True),
+        SIGNATURE: "none" if made.jws is None else "jws" if media_type == JOSE else "enveloped",
+    }
+    return tagged(request, body, body_tag(body), edition, extra, media_type)

@@ -1,12 +1,12 @@
 """What the trust space looks like on the wire. Contacts of the white list are never published."""
 
 from datetime import datetime
-from typing import Literal
 
 from pydantic import Field
 
 from app.paging import ListQuery, Term, Total
 from app.publication.schemas import Part
+from app.trust.models import OperatorState
 
 
 class Domain(Part):
@@ -37,13 +37,24 @@ class DomainPage(Part):
 
 
 class Operator(Part):
-    """An operator of secure mail, its certificates and its domains."""
+    """An operator of secure mail, its certificates and its domains.
+
+    `conformity_in_force`: its file is complete today, or is waived for it. What is in the file is its own affair.
+    """
 
     id: str = Field(examples=["1990000010"])
     name: str = Field(examples=["GIP EXEMPLE"])
-    state: Literal["candidate", "active", "suspended", "left"]
-    certificates: list[str]
+    state: OperatorState
+    conformity_in_force: bool
+    certificates: list[str] = Field(description="Canonical distinguished names")
     domains: list[str]
+
+
+class OperatorQuery(ListQuery):
+    """Filters of the list of operators."""
+
+    state: OperatorState | None = Field(None, description="Only those in this state")
+    domain: Term | None = Field(None, description="Only the owners of this domain", examples=["ch-exemple.mssante.fr"])
 
 
 class OperatorPage(Part):

@@ -1,4 +1,14 @@
+DROP FUNCTION settle_transfer(integer, integer);
+DROP FUNCTION end_transfer(transfer, text, text, bytea);
+DROP FUNCTION move_domain(transfer, integer);
+DROP FUNCTION move_mailbox(transfer);
+DROP FUNCTION decide_transfer(integer, text, text, text);
+DROP FUNCTION propose_transfer(transfer);
+DROP FUNCTION transfer_fault(transfer, text);
+DROP FUNCTION tell_transfer(transfer, text[]);
+DROP FUNCTION transfer_document(transfer);
 DROP TABLE duty;
 DROP FUNCTION number_notices(text);
 DROP TABLE notice;
+DROP TABLE domain_move;
 DROP TABLE transfer;

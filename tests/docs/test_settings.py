@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from app.settings import PREFIX, Settings
+from app.settings import PREFIX, UNIX_SOCKET, Settings
 from tests.docs.markdown import ROOT
 
 EXAMPLE = ROOT / ".env.example"
@@ -58,3 +58,11 @@ def test_a_deployment_asks_for_two_persons_and_a_trial_does_not() -> None:
     assert {name.lower() for name in names} <= set(Settings.model_fields)
     assert Settings(_env_file=ROOT / "deploy" / "annuaire.env").import_second_person
     assert not Settings(_env_file=None).import_second_person
+
+
+def test_a_deployment_takes_certificates_from_its_proxy_and_publishes_by_no_key() -> None:
+    deployed = Settings(_env_file=ROOT / "deploy" / "annuaire.env")
+    assert deployed.trusted_proxies == (UNIX_SOCKET,)
+    assert deployed.client_ca_file
+    assert deployed.client_crl
+    assert not deployed.publish_with_key

@@ -12,6 +12,7 @@ import pytest
 
 from app.access.audit_verify import verify
 from app.console import Refused
+from app.doctor import examine
 from app.imports import effective, queue, runs
 from app.imports.effective import FRANCE, cancel, instant, plan_for, schedule
 from app.imports.options import Options
@@ -237,6 +238,21 @@ def test_a_broken_list_is_refused_and_waits_for_nothing(
     assert (report.state, report.guards[0].name) == ("refused", "xml.truncated")
     with pytest.raises(Refused):
         schedule(connection, settings, report, options)
+
+
+def test_the_doctor_tells_what_waits_and_what_is_overdue(
+    settings: Settings, connection: Connection, options: Options, lists: Path
+) -> None:
+    def found() -> tuple[bool | None, str]:
+        return next((each.ok, each.detail) for each in examine(settings) if each.name == "white list")
+
+    assert "another one" not in found()[1]
+    report = planned(settings, lists, options)
+    assert (found()[0], f"another one counts from {LATER:%Y-%m-%d}" in found()[1]) == (True, True)
+    comes(connection, report.run)
+    assert found()[0] is True
+    connection.execute("UPDATE import_run SET effective_at = now() - interval '2 hours' WHERE wish IS NOT NULL")
+    assert (found()[0], "no worker does imports" in found()[1]) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What tests of writes share: an operator that writes over REST, and plain bodies."""
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +27,23 @@ def per(**members: Any) -> dict[str, Any]:
 def org(**members: Any) -> dict[str, Any]:
     """The body of a mailbox of a structure."""
     return {"type": "ORG", "organization": FINESS, **members}
+
+
+def together(*calls: Callable[[], Any]) -> list[Any]:
+    """The answers of calls that begin at the same moment."""
+    answers: list[Any] = [None] * len(calls)
+    start = threading.Barrier(len(calls))
+
+    def run(place: int) -> None:
+        start.wait()
+        answers[place] = calls[place]()
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
 
 
 @dataclass

@@ -10,30 +10,13 @@ import pytest
 
 from tests.builders import DOMAIN, RPPS
 from tests.harness.database import Database
-from tests.mailbox_writes.operators import ADDRESS, Operator, domain_of, per
+from tests.mailbox_writes.operators import ADDRESS, Operator, domain_of, per, together
 from tests.publication.world import assert_world
 
 Connection = psycopg.Connection[Any]
 WAITING = """
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
-
-
-def together(*calls: Callable[[], Any]) -> list[Any]:
-    """The answers of calls that begin at the same moment."""
-    answers: list[Any] = [None] * len(calls)
-    start = threading.Barrier(len(calls))
-
-    def run(place: int) -> None:
-        start.wait()
-        answers[place] = calls[place]()
-
-    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers
 
 
 def while_waiting(database: Database, call: Callable[[], Any], holder: Connection, then: Callable[[], None]) -> Any:
@@ -131,6 +114,17 @@ def test_a_write_that_waits_too_long_changes_nothing_and_may_come_back(
     assert operator.patch(ADDRESS, {"rank": 1}, if_match=tag, idempotency_key="a").status_code == 200
     world.rollback()
     assert_world(world)
+
+
+def test_a_write_in_a_domain_of_others_waits_for_nothing_there(
+    operator: Operator, other: Operator, database: Database
+) -> None:
+    """Or the wait would tell that there is a mailbox, and whoever asks could make its operator wait."""
+    address = f"hidden@{domain_of('other')}"
+    other.put(address, per(liste_rouge=True))
+    with database.connect() as importer:
+        importer.execute("SELECT FROM mailbox WHERE address = %s FOR UPDATE", (address,))
+        assert operator.put(address).json()["code"] == "domain.not_yours"
 
 
 def test_many_writers_at_once_leave_the_publication_as_the_rule_says(

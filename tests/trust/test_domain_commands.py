@@ -126,6 +126,10 @@ def test_the_certificate_is_named_where_there_are_several(annuaire: Annuaire) ->
     assert add(annuaire) == "certificate.several"
     assert add(annuaire, DOMAIN, "--certificate", "cn = SECOND")["certificate"] == "CN=second"
     assert add(annuaire, DOMAIN, "--certificate", "CN=second") == "domain.bound"
+    assert (
+        add(annuaire, "other.mssante.fr", "--certificate", "CN=second", "--description", "a\x01")
+        == "domain.description"
+    )
     removed = annuaire("operator", "certificate", NETWORK, "--remove", "--dn", "CN=second")
     assert removed[1]["error"]["code"] == "certificate.in_use"
     assert DOMAIN in removed[1]["error"]["detail"]

@@ -5,8 +5,9 @@ from typing import Any
 import psycopg
 from starlette.testclient import TestClient
 
-from app.trust.schemas import DomainPage, OperatorPage
+from app.trust.schemas import DomainPage, Operator, OperatorPage
 from tests.builders import an_operator
+from tests.trust.conformity import a_candidate, a_complete_file
 
 Connection = psycopg.Connection[Any]
 OTHER = "300000001800010"
@@ -62,3 +63,61 @@ def test_operators_are_listed_with_certificates_and_domains(client: TestClient, 
 def test_an_empty_trust_space_is_an_empty_page(client: TestClient) -> None:
     for path in ("domains", "operators"):
         assert client.get(f"/v1/trust/{path}").json()["items"] == []
+
+
+def test_operators_are_found_by_state_and_by_domain(client: TestClient, registry: Connection) -> None:
+    two_operators(registry)
+    registry.execute("UPDATE operator SET state = 'suspended' WHERE id = %s", [OTHER])
+    registry.commit()
+
+    def found(query: str) -> list[str]:
+        return [item["id"] for item in client.get(f"/v1/trust/operators?{query}").json()["items"]]
+
+    assert found("state=suspended") == [OTHER]
+    assert found("state=active&domain=shared.mssante.fr") == ["1990000010"]
+    assert found("domain=A.mssante.fr") == [OTHER]
+    assert found("domain=none.fr") == []
+    assert client.get("/v1/trust/operators?state=asleep").status_code == 422
+    total = client.get("/v1/trust/operators?state=suspended").json()["total"]
+    assert total == {"value": 1, "exact": True}
+
+
+def test_one_operator_is_read_by_its_id(client: TestClient, registry: Connection) -> None:
+    two_operators(registry)
+    answer = client.get(f"/v1/trust/operators/{OTHER}")
+    found = Operator.model_validate_json(answer.content)
+    assert (found.name, found.state, found.conformity_in_force) == ("SOCIÉTÉ ESSAI", "active", True)
+    assert found.domains == ["a.mssante.fr", "shared.mssante.fr"]
+    assert (
+        client.get(f"/v1/trust/operators/{OTHER}", headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+    )
+    missing = client.get("/v1/trust/operators/nobody")
+    assert (missing.status_code, missing.json()["code"]) == (404, "operator.unknown")
+    assert client.get(missing.json()["type"]).status_code == 200
+
+
+def test_of_a_conformity_file_it_is_public_whether_it_is_in_force(client: TestClient, registry: Connection) -> None:
+    operator = a_candidate(registry)
+    registry.execute("UPDATE operator SET state_reason = 'secret'")
+    registry.commit()
+
+    def in_force() -> bool:
+        answer = client.get(f"/v1/trust/operators/{operator}")
+        assert "REF" not in answer.text
+        assert "secret" not in answer.text
+        return bool(answer.json()["conformity_in_force"])
+
+    assert not in_force()
+    a_complete_file(registry, operator)
+    registry.commit()
+    assert in_force()
+    registry.execute("UPDATE conformity_document SET expires_on = french_today() - 1 WHERE kind = 'hosting'")
+    registry.commit()
+    assert not in_force()
+    registry.execute(
+        "INSERT INTO conformity_exception (operator, reason, expires_on, granted_by)"
+        " VALUES (%s, 'secret', french_today(), 'test')",
+        [operator],
+    )
+    registry.commit()
+    assert in_force()
