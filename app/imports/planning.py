@@ -220,7 +220,7 @@ def _judge(cursor: psycopg.Cursor[Any], job: Job, stated: int) -> None:
     guards = judge(figures, in_force) + judge_codes(cursor, layout.source, in_force)
     if any(target.table == "mailbox" for target in layout.source.targets):
         guards += judge_losses(cursor, report.number, in_force)
-    if layout.source is white_list.SOURCE and basis.loaded:
+    if layout.source is white_list.SOURCE:
         guards += judge_unlisted(cursor, in_force)
     report.guards += guards
 

@@ -68,7 +68,8 @@ async def read_operator(
 async def read_white_list(request: Request) -> Response:
     """Our white list in the national schema, with an enveloped XMLDSig where the installation signs."""
     edition, made = await _current(request)
-    return _answer(request, made.xml, XML, edition, made)
+    extra = _headers(made, "enveloped" if made.jws else "none")
+    return tagged(request, made.xml, made.xml_tag, edition, extra, XML)
 
 
 @router.get(
@@ -80,7 +81,7 @@ async def read_signed_white_list(request: Request) -> Response:
     edition, made = await _current(request)
     if made.jws is None:
         raise WhiteListUnsigned("Take whitelist.xml over TLS, or ask the trust space for a signature.", edition=edition)
-    return _answer(request, made.jws, JOSE, edition, made)
+    return tagged(request, made.jws, made.jws_tag, edition, _headers(made, "jws"), JOSE)
 
 
 async def _current(request: Request) -> tuple[int, WhiteList]:
@@ -89,9 +90,5 @@ async def _current(request: Request) -> tuple[int, WhiteList]:
     return current
 
 
-def _answer(request: Request, body: bytes, media_type: str, edition: int, made: WhiteList) -> Response:
-    extra = {
-        "Last-Modified": format_datetime(made.state.changed_at, usegmt=True),
-        SIGNATURE: "none" if made.jws is None else "jws" if media_type == JOSE else "enveloped",
-    }
-    return tagged(request, body, body_tag(body), edition, extra, media_type)
+def _headers(made: WhiteList, signature: str) -> dict[str, str]:
+    return {"Last-Modified": format_datetime(made.state.changed_at, usegmt=True), SIGNATURE: signature}

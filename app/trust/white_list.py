@@ -18,6 +18,7 @@ from anyio import Lock
 from anyio.to_thread import run_sync
 from lxml import etree
 
+from app.answers import body_tag
 from app.publication.reading import Pool
 from app.trust.signing import Signer
 
@@ -54,11 +55,13 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class WhiteList:
-    """The list of one state as it is served. `jws` is None where nothing signs."""
+    """The list of one state as it is served, with its ETags. `jws` is None where nothing signs."""
 
     state: State
     xml: bytes
     jws: bytes | None
+    xml_tag: str
+    jws_tag: str
 
 
 @dataclass
@@ -91,7 +94,7 @@ class WhiteLists:
         async with pool.connection() as connection:
             rows = await (await connection.execute(PAIRS)).fetchall()
         pairs = [Pair(*row[2:]) for row in rows if row[2] is not None]
-        # A second's work of a processor on the nation's list: other requests go on.
+        # 0.16 s of a processor for the nation's 6 554 pairs, signed: other requests go on.
         return await run_sync(rendered, State(*rows[0][:2]), pairs, self.signer, self.contact)
 
 
@@ -99,7 +102,9 @@ def rendered(state: State, pairs: Sequence[Pair], signer: Signer | None, contact
     """The list of these pairs in both forms, signed where there is a signer."""
     root = _tree(state, pairs, contact)
     xml = etree.tostring(signer.enveloped(root) if signer else root, encoding="UTF-8")
-    return WhiteList(state, DECLARATION + xml + b"\n", signer.compact(_json(state, pairs)).encode() if signer else None)
+    xml = DECLARATION + xml + b"\n"
+    token = signer.compact(_json(state, pairs)).encode() if signer else None
+    return WhiteList(state, xml, token, body_tag(xml), body_tag(token or b""))
 
 
 def _tree(state: State, pairs: Sequence[Pair], contact: str | None) -> etree._Element:

@@ -38,6 +38,14 @@ CREATE TABLE domain_move (
   CONSTRAINT pk_domain_move PRIMARY KEY (name, from_operator)
 );
 
+CREATE VIEW moved_domain AS
+SELECT DISTINCT d.name, d.certificate, v.to_operator
+FROM domain_move v
+JOIN operator_certificate c ON c.operator = v.to_operator
+JOIN domain d ON d.name = v.name AND d.certificate = c.dn
+WHERE d.source = 'admin';
+COMMENT ON VIEW moved_domain IS 'Pairs that stand only because the domain was transferred here, and that no imported white list has confirmed yet.';
+
 CREATE TABLE notice (
   id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT pk_notice PRIMARY KEY,
   operator text COLLATE "C" NOT NULL CONSTRAINT fk_notice_operator_operator REFERENCES operator (id) ON DELETE CASCADE,

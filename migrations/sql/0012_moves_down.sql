@@ -10,5 +10,6 @@ DROP FUNCTION transfer_document(transfer);
 DROP TABLE duty;
 DROP FUNCTION number_notices(text);
 DROP TABLE notice;
+DROP VIEW moved_domain;
 DROP TABLE domain_move;
 DROP TABLE transfer;

@@ -32,7 +32,7 @@ REGISTRY = (
     "file_label",
 )
 # What tells when and by which run a row was written, not what it says.
-TRACES = ("id", "created_run", "changed_run", "created_at", "updated_at", "state_since")
+TRACES = ("id", "created_run", "changed_run", "created_at", "updated_at", "state_since", "withdrawn_at")
 LEFT_BEHIND = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'import\\_run\\_%'"
 
 

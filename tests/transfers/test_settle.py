@@ -206,7 +206,7 @@ def test_nothing_changes_when_the_other_side_is_silent(space: Connection, settin
     [
         ("mailbox", ADDRESS, None, "UPDATE mailbox SET state = 'withdrawn'", "is no mailbox that"),
         ("mailbox", ADDRESS, None, f"UPDATE mailbox SET operator = '{OTHER}'", "is no mailbox that"),
-        ("mailbox", ADDRESS, None, f"DELETE FROM domain WHERE name = '{SHARED}' AND certificate LIKE '%028'", "is not listed for 1990000028"),
+        ("mailbox", ADDRESS, None, f"DELETE FROM domain WHERE name = '{SHARED}' AND certificate LIKE '%028'", "is not listed for 1990000028"),  # noqa: E501 - a table
         ("mailbox", ADDRESS, None, "UPDATE operator SET state = 'suspended'", "may not publish now"),
         ("mailbox", OWN_ADDRESS, NEW, f"INSERT INTO mailbox (address, domain, type, source) VALUES ('{NEW}', '{THEIRS}', 'APP', 'api')", "is, or was"),  # noqa: E501 - a table
         ("domain", OWN, None, f"DELETE FROM domain WHERE name = '{OWN}'", "is not listed for 1990000010"),

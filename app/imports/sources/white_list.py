@@ -81,11 +81,20 @@ SOURCE = Source(
         Target(
             "domain",
             key=("name", "certificate"),
-            constants={"source": "liste_blanche"},
             entity=Mark("domain", "name"),
-            notes=("description", "responsible_contact", "support_contact", "source_updated"),
+            notes=("description", "responsible_contact", "support_contact", "source_updated", "source"),
             closing={},
-            scope="t.source = 'liste_blanche'",
+            scope="t.source = 'liste_blanche'"
+            " OR EXISTS (SELECT FROM moved_domain v WHERE (v.name, v.certificate) = (t.name, t.certificate))",
+        ),
+        # A transfer that the list confirms, or that it ends by naming neither side, needs to be kept no longer.
+        Target(
+            "domain_move",
+            key=("name", "from_operator"),
+            entity=Mark("domain", "name"),
+            notes=("to_operator",),
+            closing={},
+            marks=(),
         ),
     ),
     counted="domain",

@@ -2,7 +2,8 @@
 WITH kept AS (
   SELECT n.name, c.operator FROM new_domain n JOIN new_operator_certificate c ON c.dn = n.certificate
   UNION
-  SELECT d.name, c.operator FROM domain d JOIN operator_certificate c ON c.dn = d.certificate WHERE d.source <> 'liste_blanche'
+  SELECT d.name, c.operator FROM domain d JOIN operator_certificate c ON c.dn = d.certificate
+  WHERE d.source <> 'liste_blanche' AND NOT EXISTS (SELECT FROM moved_domain v WHERE (v.name, v.certificate) = (d.name, d.certificate))
 ),
 staying AS (SELECT k.name, k.operator FROM kept k LEFT JOIN operator o ON o.id = k.operator WHERE o.state IS DISTINCT FROM 'left'),
 held AS (SELECT m.domain, m.operator, count(*) AS mailboxes FROM mailbox m WHERE m.state = 'active' GROUP BY m.domain, m.operator)
