@@ -47,6 +47,7 @@ def examine(settings: Settings) -> list[Finding]:
         "pending": _pending,
         "client certificates": _client_certificates,
         "duties": _duties,
+        "transfers": _transfers,
         "ldap": _ldap,
     }
     return [_finding(name, look, settings) for name, look in looks.items()]
@@ -131,6 +132,15 @@ def _client_certificates(settings: Settings) -> tuple[bool | None, str]:
         return False, "none are believed: no proxy is trusted (ANNUAIRE_TRUSTED_PROXIES)"
     said = f"the first of their revocation lists runs out on {until:%Y-%m-%d %H:%M} UTC"
     return (True if until - now > LIST_NOTICE else None), said
+
+
+def _transfers(settings: Settings) -> tuple[bool | None, str]:
+    late = _value(
+        settings,
+        "SELECT count(*) FROM transfer WHERE state IN ('proposed', 'agreed')"
+        " AND effective_at < now() - interval '1 minute'",
+    )
+    return not late, f"{late} whose hour is over for a minute or more: is a worker running?" if late else "none is late"
 
 
 def _ldap(settings: Settings) -> tuple[bool | None, str]:

@@ -9,10 +9,11 @@ from app.imports.report import Report
 
 Connection = psycopg.Connection[Any]
 ACCOUNT = "account "
+IS_KEY = "SELECT EXISTS (SELECT FROM api_key WHERE id = %s)"
 
 
 class Asker(Protocol):
-    """Who asks: `by` is the id of a key when `is_known_key`, else names the account of a command."""
+    """Who asks: `by` is the id of a key or of an OAuth client when `is_known_key`, else the account of a command."""
 
     @property
     def by(self) -> str: ...
@@ -29,7 +30,7 @@ def note(connection: Connection, action: str, report: Report, asker: Asker) -> N
         f"create {diff['create']}, update {diff['update']}, close {diff['close']}, same {diff['same']}"
     )
     done = {"run": report.run, "source": report.source, "sha256": report.sha256, "state": report.state, "diff": diff}
-    append(connection, _act(asker, action, "import", report.run, row_hash(done), detail))
+    append(connection, _act(connection, asker, action, report.run, row_hash(done), detail))
 
 
 def note_accepted_guards(connection: Connection, report: Report, at: str, asker: Asker) -> None:
@@ -37,7 +38,7 @@ def note_accepted_guards(connection: Connection, report: Report, at: str, asker:
     for guard in report.guards:
         if guard.accepted and guard.at == at:
             detail = f"{guard.name}: {guard.detail}"
-            append(connection, _act(asker, "guard.accepted", "import", report.run, None, detail))
+            append(connection, _act(connection, asker, "guard.accepted", report.run, None, detail))
 
 
 def note_guard(connection: Connection, source: str, wishes: list[str]) -> None:
@@ -46,6 +47,12 @@ def note_guard(connection: Connection, source: str, wishes: list[str]) -> None:
         append(connection, by_command("guard.changed", "guard", source, detail=", ".join(wishes)))
 
 
-def _act(asker: Asker, action: str, kind: str, key: str, after: bytes | None, detail: str) -> Act:
-    credential = f"key:{asker.by}" if asker.is_known_key else f"account:{asker.by.removeprefix(ACCOUNT)}"
-    return Act(asker.by, credential, None, action, kind, key, None, after, detail)
+def _act(connection: Connection, asker: Asker, action: str, run: str, after: bytes | None, detail: str) -> Act:
+    return Act(asker.by, _credential(connection, asker), None, action, "import", run, None, after, detail)
+
+
+def _credential(connection: Connection, asker: Asker) -> str:
+    if not asker.is_known_key:
+        return f"account:{asker.by.removeprefix(ACCOUNT)}"
+    row = connection.execute(IS_KEY, [asker.by]).fetchone()
+    return f"{'key' if row and row[0] else 'token'}:{asker.by}"

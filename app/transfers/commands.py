@@ -124,7 +124,7 @@ def _carry_out(
     account = getpass.getuser()
     who = Who(f"account {account}", f"account:{account}", side)
     with connect(settings_for(data_dir)) as connection:
-        row = connection.execute(statement.encode(), given).fetchone()
+        row = connection.execute(statement.encode(), {**given, "certificate": None}).fetchone()
         fault, reason, document, before, after = row or (
             "transfer.unknown",
             "there is no such transfer",

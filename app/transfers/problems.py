@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+from app.mailboxes.write_problems import DomainNotYours
 from app.problems import Problem
 
 
@@ -63,4 +64,4 @@ EVERY = (
     TransferAddressTaken,
     TransferNewAddress,
 )
-BY_FAULT = {each.code: each for each in EVERY}
+BY_FAULT = {each.code: each for each in (DomainNotYours, *EVERY)}

@@ -44,12 +44,13 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Who acts, by what, on behalf of which operator."""
+    """Who acts, by what, on behalf of which operator. `certificate`: the name of the one that the request came with."""
 
     actor: str
     credential: str
     operator: str
     request_id: str | None = None
+    certificate: str | None = None
 
 
 def proposal(

@@ -10,7 +10,7 @@ from psycopg.sql import SQL
 from app.access.audit import append_async
 from app.access.caller import Caller, Identity
 from app.answers import EDITION, MEDIA_TYPE
-from app.mailboxes.write_problems import OperatorNotPublishing
+from app.mailboxes.write_problems import DomainNotYours, OperatorNotPublishing
 from app.paging import COUNTED
 from app.problems import (
     CredentialsInvalid,
@@ -32,7 +32,10 @@ from app.transfers.statements import DECIDE, ONE, PAGE, PROPOSE, STATE_OF
 router = APIRouter(tags=["transfers"])
 
 READING = (CredentialsMissing, CredentialsInvalid, OperatorMissing)
-WRITING = (*READING, ScopeMissing, CredentialsTooWeak, OperatorNotPublishing, InvalidRequest, WriteBusy, *EVERY)
+WRITING = (
+    *(*READING, ScopeMissing, CredentialsTooWeak, OperatorNotPublishing, DomainNotYours, InvalidRequest, WriteBusy),
+    *EVERY,
+)
 # Later than every transfer.
 NEWEST = 2_147_483_647
 Id = Annotated[int, Path(ge=1, le=NEWEST)]
@@ -118,7 +121,8 @@ async def _decided(request: Request, who: Who, number: int, verb: Verb, new_addr
 async def _carried_out(request: Request, who: Who, action: str, statement: str, given: Mapping[str, Any]) -> str:
     """Ask the database, write down what was done, and give the transfer as it is now. Raises the problem of a fault."""
     async with request.app.state.write_pool.connection() as connection, connection.transaction():
-        fault, reason, document, before, after = await (await connection.execute(statement, given)).fetchone()
+        asked = await connection.execute(statement, {**given, "certificate": who.certificate})
+        fault, reason, document, before, after = await asked.fetchone()
         if fault is not None:
             raise BY_FAULT[fault](_sentence(reason))
         if before != after:
@@ -137,7 +141,8 @@ async def _require_acting(request: Request, who: Who) -> None:
 def _who(request: Request, caller: Identity) -> Who:
     if caller.operator is None:
         raise OperatorMissing("Transfers are between operators, and this credential acts for none.")
-    return Who(caller.id or "", caller.credential or "", caller.operator, request.scope.get("request_id"))
+    request_id = request.scope.get("request_id")
+    return Who(caller.id or "", caller.credential or "", caller.operator, request_id, caller.certificate)
 
 
 def _whose(caller: Identity) -> str | None:

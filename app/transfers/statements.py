@@ -2,8 +2,9 @@
 
 # Each gives (fault, reason, document, before, after): why not, or the transfer as it is now with the hashes of the
 # audit trail; `before` equals `after` when nothing was changed.
-PROPOSE = "SELECT * FROM propose_transfer(jsonb_populate_record(NULL::transfer, %(given)s::jsonb))"
-DECIDE = "SELECT * FROM decide_transfer(%(id)s, %(operator)s, %(verb)s, %(new_address)s)"
+# `certificate`: the one that a request came with; its domains alone count then.
+PROPOSE = "SELECT * FROM propose_transfer(jsonb_populate_record(NULL::transfer, %(given)s::jsonb), %(certificate)s)"
+DECIDE = "SELECT * FROM decide_transfer(%(id)s, %(operator)s, %(certificate)s, %(verb)s, %(new_address)s)"
 STATE_OF = "SELECT state, state_reason FROM operator WHERE id = %s"
 
 FITTING = """

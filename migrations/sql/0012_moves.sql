@@ -95,10 +95,17 @@ LANGUAGE sql AS $$
 $$;
 COMMENT ON FUNCTION tell_transfer IS 'Tells operators that a transfer is now in its state.';
 
-CREATE FUNCTION transfer_fault(t transfer, asker text) RETURNS TABLE (code text, detail text)
+CREATE FUNCTION transfer_fault(t transfer, asker text, by_certificate text) RETURNS TABLE (code text, detail text)
 LANGUAGE sql STABLE AS $$
   SELECT f.code, f.detail FROM (
-    SELECT 0 AS position, 'transfer.not_givers' AS code, 'there is no operator ' || t.from_operator AS detail
+    -- As for a write: what is the asker's by another of its certificates is not for this one to give, nor to take into.
+    SELECT -1 AS position, 'domain.not_yours' AS code, a.domain || ' is listed for another certificate of ' || asker AS detail
+    FROM (SELECT CASE WHEN asker = t.from_operator THEN split_part(t.key, '@', CASE t.scope WHEN 'mailbox' THEN 2 ELSE 1 END)
+                      WHEN t.scope = 'mailbox' THEN split_part(coalesce(t.new_address, t.key), '@', 2) END AS domain) a
+    WHERE by_certificate IS NOT NULL
+      AND (SELECT bool_and(d.certificate <> by_certificate) FROM domain_owner d WHERE d.name = a.domain AND d.operator = asker)
+    UNION ALL
+    SELECT 0, 'transfer.not_givers', 'there is no operator ' || t.from_operator
     WHERE NOT EXISTS (SELECT FROM operator o WHERE o.id = t.from_operator)
     UNION ALL
     SELECT 1, 'transfer.not_givers', CASE t.scope
@@ -131,7 +138,8 @@ $$;
 COMMENT ON FUNCTION transfer_fault IS
   'Why a transfer cannot take effect as things are, with a stable code and in a sentence, as far as the asker may know; asker null: at its hour. No row: it can.';
 
-CREATE FUNCTION propose_transfer(asked transfer, OUT fault text, OUT reason text, OUT document text, OUT before bytea, OUT after bytea)
+CREATE FUNCTION propose_transfer(
+  asked transfer, by_certificate text, OUT fault text, OUT reason text, OUT document text, OUT before bytea, OUT after bytea)
 LANGUAGE plpgsql AS $$
 DECLARE
   made transfer;
@@ -140,7 +148,7 @@ BEGIN
     fault := 'transfer.closed'; reason := 'its hour is over: the other side could not agree any more';
     RETURN;
   END IF;
-  SELECT f.code, f.detail INTO fault, reason FROM transfer_fault(asked, asked.proposed_by) f;
+  SELECT f.code, f.detail INTO fault, reason FROM transfer_fault(asked, asked.proposed_by, by_certificate) f;
   IF fault IS NOT NULL THEN
     RETURN;
   END IF;
@@ -162,7 +170,8 @@ END $$;
 COMMENT ON FUNCTION propose_transfer IS 'Writes a proposal down, tells the other side, and gives it back; or says why not.';
 
 CREATE FUNCTION decide_transfer(
-  asked integer, by_operator text, verb text, given_address text, OUT fault text, OUT reason text, OUT document text, OUT before bytea, OUT after bytea)
+  asked integer, by_operator text, by_certificate text, verb text, given_address text,
+  OUT fault text, OUT reason text, OUT document text, OUT before bytea, OUT after bytea)
 LANGUAGE plpgsql AS $$
 DECLARE
   held transfer;
@@ -184,7 +193,7 @@ BEGIN
     fault := 'transfer.new_address'; reason := 'only the receiver of a mailbox gives it a new address, and another one';
   ELSIF held.state <> wanted AND verb = 'agree' THEN
     held.new_address := coalesce(given_address, held.new_address);
-    SELECT f.code, f.detail INTO fault, reason FROM transfer_fault(held, by_operator) f;
+    SELECT f.code, f.detail INTO fault, reason FROM transfer_fault(held, by_operator, by_certificate) f;
   END IF;
   -- Asked again, it is as it is: a retry changes nothing.
   IF fault IS NULL AND held.state <> wanted THEN
@@ -236,7 +245,12 @@ LANGUAGE plpgsql AS $$ BEGIN
   ON CONFLICT (name, from_operator) DO UPDATE SET to_operator = excluded.to_operator, changed_run = NULL;
   DELETE FROM domain_move v WHERE v.name = t.key AND v.from_operator = v.to_operator;
   UPDATE mailbox m SET operator = t.to_operator, changed_run = NULL, updated_at = now() WHERE m.domain = t.key AND m.operator = t.from_operator;
-  PERFORM publish(ARRAY['domain'], ARRAY[t.key], wide);
+  IF (SELECT count(*) FROM (SELECT FROM mailbox m WHERE m.domain = t.key LIMIT wide + 1) few) <= wide THEN
+    PERFORM publish(ARRAY['domain'], ARRAY[t.key]);
+  ELSE
+    -- Nothing is taken out of sight: the drain may follow. publish() would note the same marks while all other writers wait.
+    INSERT INTO pending (kind, key) SELECT 'mailbox', m.address FROM mailbox m WHERE m.domain = t.key AND m.state <> 'withdrawn' ORDER BY m.address;
+  END IF;
 END $$;
 COMMENT ON FUNCTION move_domain IS
   'A domain goes to every certificate of the receiver, with the mailboxes that the giver wrote in it; withdrawn ones too, whose addresses stay in quarantine.';
@@ -259,7 +273,7 @@ BEGIN
     PERFORM FROM operator o WHERE o.id IN (held.from_operator, held.to_operator) ORDER BY o.id FOR SHARE;
     PERFORM FROM domain d WHERE d.name IN (held.key, split_part(held.key, '@', 2), split_part(held.new_address, '@', 2)) ORDER BY d.name, d.certificate FOR UPDATE;
     PERFORM FROM mailbox m WHERE m.address IN (held.key, held.new_address) ORDER BY m.address FOR UPDATE;
-    held.detail := (SELECT f.detail FROM transfer_fault(held, NULL) f);
+    held.detail := (SELECT f.detail FROM transfer_fault(held, NULL, NULL) f);
     IF held.detail IS NULL AND held.scope = 'mailbox' THEN
       PERFORM move_mailbox(held);
     ELSIF held.detail IS NULL THEN
@@ -495,6 +509,12 @@ BEGIN
            ELSE 'holder_inactive' END AS reason
     FROM numbered n LEFT JOIN LATERAL (SELECT * FROM mailbox x WHERE x.address = n.key LIMIT 1) m ON true
     WHERE n.kind = 'mailbox' AND n.operation = 'delete' AND NOT coalesce(m.unlisted OR m.state = 'suspended', false)
+    UNION ALL
+    -- It was taken out of sight before, and is withdrawn now: from now on senders are told who follows.
+    SELECT t.key, m.successor, 'withdrawn' FROM touched t
+    CROSS JOIN LATERAL (SELECT x.reason FROM withdrawn x WHERE x.address = t.key LIMIT 1) w
+    CROSS JOIN LATERAL (SELECT x.successor FROM mailbox x WHERE x.address = t.key AND x.state = 'withdrawn' LIMIT 1) m
+    WHERE t.kind = 'mailbox' AND w.reason <> 'withdrawn'
   ),
   withdrawals AS (
     INSERT INTO withdrawn (address, since, successor, reason) SELECT g.key, now(), g.successor, g.reason FROM gone g

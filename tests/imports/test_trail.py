@@ -16,12 +16,15 @@ from tests.imports import files, state
 from tests.imports.files import run_one, written
 
 Connection = psycopg.Connection[Any]
-BY = "k3l5m7n2p4"
+BY, CLIENT = "k3l5m7n2p4", "hospital-importer"
 
 
 @pytest.fixture
 def connection(database: Database) -> Connection:
-    return database.connect(autocommit=True)
+    """A database that knows the key BY."""
+    opened = database.connect(autocommit=True)
+    opened.execute("INSERT INTO api_key (id, name, digest, scopes) VALUES (%s, 'admin', '', '{admin}')", (BY,))
+    return opened
 
 
 def trail(connection: Connection) -> list[Any]:
@@ -35,12 +38,12 @@ def test_a_run_leaves_what_was_done_with_it(settings: Settings, connection: Conn
     report = run_one(settings, files.MAILBOXES, dry_run=True)
     by_key = Options(tmp_path / "rejects", by=BY, is_known_key=True)
     state.apply(settings, report.run, by_key)
-    state.undo(settings, report.run, by_key)
+    state.undo(settings, report.run, Options(tmp_path / "rejects", by=CLIENT, is_known_key=True))
     rows = trail(connection)
     assert [row[:4] for row in rows] == [
         ("import.planned", report.run, "command line", "account:command line"),
         ("import.applied", report.run, BY, f"key:{BY}"),
-        ("import.undone", report.run, BY, f"key:{BY}"),
+        ("import.undone", report.run, CLIENT, f"token:{CLIENT}"),
     ]
     assert f"create {report.diff['create']}" in rows[1][4]
     assert report.sha256[:16] in rows[1][4]

@@ -26,6 +26,9 @@ VALUES = {
     ("practitioner", "register_state"): "'closed'",
     ("mailbox", "state"): "'suspended'",
     ("mailbox", "type"): "'APP'",
+    # What an operator wrote no run writes.
+    ("mailbox", "source"): "CASE source WHEN 'api' THEN 'api' ELSE 'delta' END",
+    ("mailbox", "changed_run"): "CASE WHEN source <> 'api' THEN 1 END",
     ("mailbox", "operator"): "'300000001800010'",
     ("organization_record", "kind"): "'LEGAL_ENTITY'",
     ("practitioner_role", "organization"): "'300000001800028'",
