@@ -55,7 +55,9 @@ def test_every_public_route_is_described_with_its_errors_and_who_may_call(descri
 def test_every_reference_of_the_description_exists(described: Any) -> None:
     wanted = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(described)))
     assert wanted <= set(described["components"]["schemas"])
-    assert set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(described))) == {f"#/components/schemas/{n}" for n in wanted}
+    assert set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(described))) == {
+        f"#/components/schemas/{n}" for n in wanted
+    }
 
 
 JSON_VALUES = st.recursive(
