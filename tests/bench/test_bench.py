@@ -12,7 +12,13 @@ def test_the_benchmark_measures_every_figure_and_its_limit() -> None:
     lines = run(500, requests=320, seconds=1)
     assert [line.what for line in lines if line.value <= 0] == []
     table = rendered(lines)
-    for what in ("import, first load, published", "LDAP first load", "GET /v1/mailboxes/{address}", "published writes"):
+    for what in (
+        "import, first load, published",
+        "LDAP first load",
+        "GET /v1/mailboxes/{address}",
+        "published writes",
+        "batch",
+    ):
         assert what in table
 
 
