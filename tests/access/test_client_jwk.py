@@ -53,7 +53,6 @@ def test_each_kind_of_key_has_one_algorithm(algorithm: str, key: Any) -> None:
         ({"keys": [ES256, ES256]}, "2 keys"),
         ([], "no JWK"),
     ],
-    ids=str,
 )
 def test_any_other_key_is_refused(given: Any, said: str) -> None:
     with pytest.raises(JwkRefused, match=said):
