@@ -4,6 +4,7 @@ The first bytes tell plain text, gzip and zip. Limits are counted while inflatin
 size may be a lie; a checksum that fails at the end of the text is found before anything of it is applied.
 """
 
+import errno
 import gzip
 import hashlib
 import re
@@ -101,6 +102,11 @@ class Text:
             try:
                 return stack.enter_context(stack.enter_context(zipfile.ZipFile(self.path)).open(self.member))
             except DAMAGED as error:
+                raise _damaged(self.name, error) from error
+            except OSError as error:
+                # A spoiled offset may lie before the file.
+                if error.errno != errno.EINVAL:
+                    raise
                 raise _damaged(self.name, error) from error
         return stack.enter_context(self.path.open("rb"))
 
