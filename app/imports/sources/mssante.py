@@ -1,8 +1,8 @@
 """Extraction_Correspondance_MSSante: every public mailbox of the trust space and its holders (files.md §5).
 
 The labels are the file's own, irregular as they are. The key is the address; an address may stand on several lines, one
-for each holder. Only PER and ORG occur. The shrink guard counts the mailboxes that a file may withdraw. What an operator
-wrote is left to it, and counted as a warning.
+for each holder. Only PER and ORG occur. The shrink guard counts the mailboxes that a file may withdraw. What an
+operator wrote is left to it, and counted as a warning.
 """
 
 from app.imports.sources.description import ADDRESS, Column, Entity, Label, Mark, Source, Target
