@@ -27,6 +27,7 @@ from app.embedded.up import up as run_up
 from app.grants import grant
 from app.imports.commands import app as import_app
 from app.ldap.commands import app as ldap_app
+from app.members.commands import mailbox_app
 from app.notices.commands import app as notice_app
 from app.publication.commands import digest
 from app.sandbox.commands import app as sandbox_app
@@ -53,6 +54,7 @@ app.add_typer(key_app, name="key")
 app.add_typer(client_app, name="client")
 app.add_typer(operator_app, name="operator")
 app.add_typer(domain_app, name="domain")
+app.add_typer(mailbox_app, name="mailbox")
 app.add_typer(ldap_app, name="ldap")
 app.add_typer(notice_app, name="notice")
 app.add_typer(transfer_app, name="transfer")

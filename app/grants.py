@@ -1,7 +1,7 @@
 """`annuaire db grant ROLE`: a role of PostgreSQL for the API that cannot change the audit trail.
 
 Whoever owns the tables can switch their triggers off. So the API of a deployment runs as a role of its own, which reads
-and writes what requests need, and adds to the trail by `audit_append` alone. The worker and the commands, which load
+and writes what requests need, and adds to the trail by its functions alone. The worker and the commands, which load
 whole tables and make new ones, keep the role that owns them.
 """
 
@@ -47,7 +47,7 @@ def grant(connection: Connection, role: str) -> list[str]:
         "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
         "REVOKE INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON {kept} FROM {role}",
         "GRANT INSERT, UPDATE, DELETE ON {written} TO {role}",
-        "GRANT EXECUTE ON FUNCTION audit_append TO {role}",
+        "GRANT EXECUTE ON FUNCTION audit_append, audit_append_all TO {role}",
     ):
         connection.execute(sql.SQL(statement).format(**names))
     return written

@@ -4,7 +4,8 @@
 
 A row is added by the SQL function `audit_append` in the transaction of the act, as the last statement before the
 commit: it takes advisory lock 10, which comes after that of the publication (4). So act and row are committed together
-or not at all, and rows stand in the order of the commits. `app.access.audit_verify` reads the chain again.
+or not at all, and rows stand in the order of the commits. `audit_append_all` adds those of a batch.
+`app.access.audit_verify` reads the chain again.
 """
 
 import getpass

@@ -85,9 +85,8 @@ FROM json_to_recordset(%(rows)s::json) AS r (address text, practitioner text, or
 SELECT publish(%(kinds)s::text[], %(keys)s::text[])
 
 -- name: audit
-SELECT count(audit_append(%(actor)s, %(credential)s, %(operator)s, a.action, 'mailbox', a.key, a.before, a.after, a.detail, %(request_id)s))
-FROM (SELECT * FROM unnest(%(actions)s::text[], %(keys)s::text[], %(befores)s::bytea[], %(afters)s::bytea[], %(details)s::text[])
-        WITH ORDINALITY AS u (action, key, before, after, detail, position) ORDER BY position) a
+SELECT audit_append_all(%(actor)s, %(credential)s, %(operator)s, 'mailbox', %(actions)s::text[], %(keys)s::text[], %(befores)s::bytea[],
+  %(afters)s::bytea[], %(details)s::text[], %(request_id)s)
 
 -- name: answer
 SELECT %(status)s::integer AS status,

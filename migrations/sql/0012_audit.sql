@@ -70,6 +70,34 @@ END $$;
 COMMENT ON FUNCTION audit_append IS 'Adds one act to the chain and gives its number: the last statement before the commit, after publish().';
 REVOKE ALL ON FUNCTION audit_append FROM PUBLIC;
 
+-- Many acts of one transaction: each call of audit_append() leaves a dead version of the head, which the next one must pass, so
+-- that ten thousand calls would cost the square of that.
+CREATE FUNCTION audit_append_all(
+  actor text, credential text, operator text, object_kind text, actions text[], object_keys text[], befores bytea[], afters bytea[],
+  details text[], request_id text)
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+  head audit_head;
+  instant timestamptz;
+BEGIN
+  PERFORM pg_advisory_xact_lock(10);
+  SELECT h.* INTO STRICT head FROM audit_head h;
+  FOR i IN 1 .. cardinality(actions) LOOP
+    instant := clock_timestamp();
+    head.sequence := head.sequence + 1;
+    INSERT INTO audit (sequence, at, actor, credential, operator, action, object_kind, object_key, before, after, detail,
+      request_id, previous, hash)
+    VALUES (head.sequence, instant, actor, credential, operator, actions[i], object_kind, object_keys[i], befores[i], afters[i],
+      details[i], request_id, head.hash, audit_hash(head.hash, head.sequence, instant, actor, credential, operator, actions[i],
+        object_kind, object_keys[i], befores[i], afters[i], details[i], request_id))
+    RETURNING audit.hash INTO head.hash;
+  END LOOP;
+  UPDATE audit_head h SET sequence = head.sequence, hash = head.hash, count = h.count + cardinality(actions);
+  RETURN head.sequence;
+END $$;
+COMMENT ON FUNCTION audit_append_all IS 'audit_append() for many acts of one caller on objects of one kind, in this order; gives the number of the last.';
+REVOKE ALL ON FUNCTION audit_append_all FROM PUBLIC;
+
 CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   RAISE EXCEPTION 'the audit trail is append-only: % is refused', TG_OP USING ERRCODE = 'insufficient_privilege';
 END $$;

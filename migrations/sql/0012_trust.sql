@@ -48,49 +48,50 @@ LEFT JOIN LATERAL (
 COMMENT ON VIEW conformity_piece IS
   'Each piece of the file of each operator, by the document that is in force, else by the one that reaches furthest.';
 
+-- plpgsql, here and below, keeps its plans for the life of a connection: each write asks.
 CREATE FUNCTION conformity_waiver(asked_operator text) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT w.waiver FROM (
-    SELECT 1 AS position, 'white list' AS waiver
-    WHERE (SELECT true FROM operator_certificate c JOIN domain d ON d.certificate = c.dn
-           WHERE c.operator = asked_operator AND d.source = 'liste_blanche' LIMIT 1) IS TRUE
-    UNION ALL
-    SELECT 2, 'exception' FROM conformity_exception e WHERE e.operator = asked_operator AND e.expires_on >= french_today()
-  ) w ORDER BY w.position LIMIT 1
-$$;
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$ BEGIN
+  IF (SELECT true FROM operator_certificate c JOIN domain d ON d.certificate = c.dn
+      WHERE c.operator = asked_operator AND d.source = 'liste_blanche' LIMIT 1) THEN
+    RETURN 'white list';
+  END IF;
+  IF (SELECT true FROM conformity_exception e WHERE e.operator = asked_operator AND e.expires_on >= french_today() LIMIT 1) THEN
+    RETURN 'exception';
+  END IF;
+  RETURN NULL;
+END $$;
 COMMENT ON FUNCTION conformity_waiver IS
   'Why the file of an operator need not be complete: who publishes an imported white list established the conformity of those it lists (white list), or an administrator said so until a day (exception). Null: it must be.';
 
 CREATE FUNCTION publishing_fault(asked_operator text) RETURNS TABLE (code text, detail text)
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  WITH asked AS (
-    SELECT o.id, o.state, o.state_reason, o.state_since,
-      CASE WHEN o.state IN ('candidate', 'active') THEN conformity_waiver(o.id) IS NULL ELSE false END AS is_judged
-    FROM operator o WHERE o.id = asked_operator
-  ),
-  piece AS (
-    SELECT p.* FROM asked a JOIN conformity_piece p ON p.operator = a.id WHERE a.is_judged AND p.state <> 'in_force'
-  )
-  SELECT f.code, f.detail FROM (
-    SELECT 0 AS position, 'operator.unknown' AS code, 'there is no operator ' || coalesce(asked_operator, '(none)') AS detail
-    WHERE NOT EXISTS (SELECT FROM asked)
-    UNION ALL
-    SELECT 0, 'operator.' || a.state,
-      CASE WHEN a.state = 'left' THEN 'operator ' || a.id || ' left the trust space on ' ELSE 'operator ' || a.id || ' has been suspended since ' END
-        || (a.state_since AT TIME ZONE 'Europe/Paris')::date || coalesce(': ' || a.state_reason, '')
-    FROM asked a WHERE a.state IN ('suspended', 'left')
-    UNION ALL
-    SELECT 0, 'operator.candidate', 'operator ' || a.id || ' is a candidate until its conformity file is complete: it lacks '
-        || (SELECT string_agg(p.kind, ', ' ORDER BY p.position) FROM piece p)
-    FROM asked a WHERE a.state = 'candidate' AND EXISTS (SELECT FROM piece)
-    UNION ALL
-    SELECT p.position, 'conformity.' || p.state,
-      CASE p.state WHEN 'missing' THEN 'the ' || p.kind || ' is missing from the conformity file of operator ' || p.operator
-           WHEN 'future' THEN 'the ' || p.kind || ' of operator ' || p.operator || ' begins on ' || p.starts_on
-           ELSE 'the ' || p.kind || ' of operator ' || p.operator || ' expired on ' || p.expires_on END
-    FROM piece p
-  ) f ORDER BY f.position
-$$;
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+  asked operator;
+BEGIN
+  SELECT o.* INTO asked FROM operator o WHERE o.id = asked_operator;
+  IF asked.id IS NULL THEN
+    RETURN QUERY SELECT 'operator.unknown', 'there is no operator ' || coalesce(asked_operator, '(none)');
+  ELSIF asked.state IN ('suspended', 'left') THEN
+    RETURN QUERY SELECT 'operator.' || asked.state, 'operator ' || asked.id
+      || CASE WHEN asked.state = 'left' THEN ' left the trust space on ' ELSE ' has been suspended since ' END
+      || (asked.state_since AT TIME ZONE 'Europe/Paris')::date || coalesce(': ' || asked.state_reason, '');
+  ELSIF conformity_waiver(asked.id) IS NULL THEN
+    RETURN QUERY
+    WITH piece AS (SELECT p.* FROM conformity_piece p WHERE p.operator = asked.id AND p.state <> 'in_force')
+    SELECT f.code, f.detail FROM (
+      SELECT 0 AS position, 'operator.candidate' AS code, 'operator ' || asked.id
+          || ' is a candidate until its conformity file is complete: it lacks '
+          || (SELECT string_agg(p.kind, ', ' ORDER BY p.position) FROM piece p) AS detail
+      WHERE asked.state = 'candidate' AND EXISTS (SELECT FROM piece)
+      UNION ALL
+      SELECT p.position, 'conformity.' || p.state,
+        CASE p.state WHEN 'missing' THEN 'the ' || p.kind || ' is missing from the conformity file of operator ' || p.operator
+             WHEN 'future' THEN 'the ' || p.kind || ' of operator ' || p.operator || ' begins on ' || p.starts_on
+             ELSE 'the ' || p.kind || ' of operator ' || p.operator || ' expired on ' || p.expires_on END
+      FROM piece p
+    ) f ORDER BY f.position;
+  END IF;
+END $$;
 COMMENT ON FUNCTION publishing_fault IS 'Why this operator may not publish now, each reason with its stable code and in a sentence. No row: it may.';
 
 -- Whoever changes a state or takes a domain away, a list, a command, an undo: the operator is told.

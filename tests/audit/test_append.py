@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.audit import FIELDS, append, append_async, by_command, canonical_json, row_hash
+from app.access.audit_verify import verify
 from app.db import open_engine
 from app.settings import Settings
 from tests.audit.acts import ACT
@@ -38,6 +39,22 @@ def test_each_row_is_bound_to_the_one_before(database: Database) -> None:
     assert [recomputed(row) for row in rows] == [row[13] for row in rows]
     head = database.connect().execute("SELECT sequence, hash, count FROM audit_head").fetchone()
     assert head == (3, rows[2][13], 3)
+
+
+def test_many_acts_at_once_are_the_same_chain(database: Database) -> None:
+    connection = database.connect()
+    append(connection, ACT)
+    given = (ACT.actor, ACT.credential, None, "key", ["a", "b"], ["x", "y"], [None, b"1"], [b"2", None], ["", "d"], "r")
+    call = "SELECT audit_append_all(%s, %s, %s, %s, %s::text[], %s::text[], %s::bytea[], %s::bytea[], %s::text[], %s)"
+    assert connection.execute(call, given).fetchone() == (3,)
+    append(connection, ACT)
+    connection.commit()
+    found = verify(connection)
+    assert (found.rows, found.faults) == (4, [])
+    rows = connection.execute(
+        "SELECT action, object_key, before, after, detail FROM audit ORDER BY sequence"
+    ).fetchall()
+    assert rows[1:3] == [("a", "x", None, b"2", ""), ("b", "y", b"1", None, "d")]
 
 
 def test_an_act_that_is_rolled_back_leaves_nothing(database: Database) -> None:

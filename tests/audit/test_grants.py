@@ -76,6 +76,8 @@ def test_the_role_can_change_nothing_of_the_trail(granted: Connection, statement
 
 def test_the_role_adds_to_the_trail_at_its_end_alone(granted: Connection) -> None:
     assert append(granted, ACT) == 4
+    many = "SELECT audit_append_all('a', 'key:a', NULL, 'key', '{x}', '{y}', '{NULL}', '{NULL}', '{z}', NULL)"
+    assert granted.execute(many).fetchone() == (5,)
     assert verify(granted).is_whole
 
 
@@ -93,11 +95,12 @@ def test_tables_and_functions_of_its_own_do_not_stand_in_for_ours(granted: Conne
 
 
 def test_without_the_grant_nothing_is_added(role: str, database: Database) -> None:
-    with (
-        psycopg.connect(database.dsn, user=role) as connection,
-        pytest.raises(psycopg.errors.InsufficientPrivilege),
-    ):
-        append(connection, ACT)
+    many = "SELECT audit_append_all('a', 'key:a', NULL, 'key', '{x}', '{y}', '{NULL}', '{NULL}', '{z}', NULL)"
+    with psycopg.connect(database.dsn, user=role, autocommit=True) as connection:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            append(connection, ACT)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(many)
 
 
 @pytest.mark.usefixtures("granted")

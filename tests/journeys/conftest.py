@@ -51,7 +51,10 @@ class Running:
     process: "subprocess.Popen[bytes]"
 
     def get(self, path: str, key: str | None = None, body: Any = None) -> Answer:
-        request = urllib.request.Request(self.api + path)  # noqa: S310 - our own server
+        return self.send("GET" if body is None else "POST", path, key, body)
+
+    def send(self, method: str, path: str, key: str | None = None, body: Any = None) -> Answer:
+        request = urllib.request.Request(self.api + path, method=method)  # noqa: S310 - our own server
         if key:
             request.add_header("Authorization", f"Bearer {key}")
         if body is not None:
