@@ -84,7 +84,8 @@ class Trust:
             )
         except InvalidDistinguishedName as error:
             raise NotTrusted("name", f"Its name cannot be used: {error}.") from error
-        except (ValueError, UnsupportedAlgorithm) as error:  # parts are decoded when they are looked at
+        except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+            # Parts are decoded when they are looked at.
             raise NotTrusted("malformed", "It is no certificate that can be read.") from error
 
     def _verify(self, certificate: x509.Certificate, chain: list[x509.Certificate], now: datetime) -> Verified:

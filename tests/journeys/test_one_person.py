@@ -29,7 +29,8 @@ def test_she_is_found_on_every_channel_and_after_the_red_list_on_none(running: R
 
     by_rpps = running.get(f"/v1/practitioners/{RPPS}").json
     assert (by_rpps["family"], by_rpps["given"]) == ("EXEMPLE", "Anne-Élise")
-    assert {mailbox["address"] for mailbox in by_rpps["mailboxes"]} == {ADDRESS, OTHER}
+    # A network that joins the same directory may give her more of them.
+    assert {mailbox["address"] for mailbox in by_rpps["mailboxes"]} >= {ADDRESS, OTHER}
     assert running.get(f"/v1/practitioners/{NATIONAL_ID}").json == by_rpps
 
     by_address = running.get(f"/v1/mailboxes/{quote(ADDRESS.upper())}")
