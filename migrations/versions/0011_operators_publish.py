@@ -1,4 +1,4 @@
-"""Operators publish: who is calling, the trust space and its conformity files, writes, moves, audit trail and budgets."""
+"""Operators publish: who is calling, conformity files, writes, moves, audit trail and budgets."""
 
 from collections.abc import Sequence
 
