@@ -21,6 +21,14 @@ STALE = sql.SQL(
     " LEFT JOIN LATERAL (SELECT t.* FROM {table} t WHERE {matching} LIMIT 1 FOR UPDATE) t ON true"
     " WHERE c.run = {run} AND c.target = {name} AND to_jsonb(t) IS DISTINCT FROM c.before ORDER BY 1 LIMIT {limit}"
 )
+# The holders stand in rows of their own, which a write of the mailbox leaves as they are.
+TAKEN_OVER = """
+SELECT m.address FROM mailbox m
+WHERE m.source = 'api' AND m.address IN (
+  SELECT c.entity_key FROM import_change c WHERE c.run = %s AND c.target = 'mailbox_attachment'
+  UNION SELECT a.address FROM mailbox_attachment a WHERE a.created_run = %s)
+ORDER BY m.address LIMIT %s
+"""
 
 
 def write(cursor: Cursor, source: Source, run: int, bulk: Collection[str]) -> None:
@@ -32,6 +40,8 @@ def write(cursor: Cursor, source: Source, run: int, bulk: Collection[str]) -> No
     journaled = [target for target in targets if target.table not in bulk]
     for target in journaled:
         _require_unchanged(cursor, target, run)
+    if any(target.table == "mailbox_attachment" for target in journaled) and (names := taken_over(cursor, run)):
+        raise Refused(f"an operator wrote since: {listed(names)}. Make the plan again.", "import.outdated")
     fresh = [target for target in targets if target.table in bulk]
     for target in fresh:
         if not target.is_missing:
@@ -70,6 +80,11 @@ def mark(cursor: Cursor, source: Source, run: int, run_id: str, bulk: Collection
 def mark_rule(cursor: Cursor, source: Source, run_id: str) -> None:
     """The rule that a source puts in force, or takes back, concerns all that its rows could name, and more."""
     cursor.execute("INSERT INTO pending (kind, key, run) VALUES ('source', %s, %s)", [source.name, run_id])
+
+
+def taken_over(cursor: Cursor, run: int) -> list[str]:
+    """Mailboxes of an operator whose holders the run wrote, or would: it has taken them over since."""
+    return [f"mailbox {address}" for (address,) in cursor.execute(TAKEN_OVER, [run, run, SHOWN + 1]).fetchall()]
 
 
 def listed(rows: Sequence[str]) -> str:

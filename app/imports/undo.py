@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from psycopg import sql
 
 from app.console import Refused
-from app.imports.apply import SHOWN, listed, matching
+from app.imports.apply import SHOWN, listed, matching, taken_over
 from app.imports.compare import targets_of
 from app.imports.sources.description import Source, Target
 from app.imports.workspace import Cursor
@@ -47,6 +47,8 @@ def take_back(cursor: Cursor, source: Source, run: int) -> None:
     holding = [
         name for target in targets for name in (*_changed_since(cursor, target, run), *_referred(cursor, target, run))
     ]
+    if any(target.table == "mailbox_attachment" for target in targets):
+        holding += [f"{name} (mailbox_attachment)" for name in taken_over(cursor, run)]
     if holding:
         raise Refused(
             f"nothing was undone, since these rows were changed or are referred to since: {listed(holding)}. "

@@ -22,6 +22,8 @@ from app.problems import Problem, WriteBusy
 
 logger = structlog.get_logger(__name__)
 
+# A lock that does not come, and a server that is too busy: of this portion nothing was written.
+VAIN = (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled)
 # So many portions wait in vain for rows that an import holds, each as long as a single write; then none tries any more.
 MOST_BUSY = 3
 BUSY = (
@@ -49,8 +51,8 @@ async def _report(
     for portion in portions(islice(lines(body), len(told), None), size):
         try:
             told += await _portion(connection, writer, portion, token, size) if busy < MOST_BUSY else _busy(portion)
-        except psycopg.errors.LockNotAvailable:
-            logger.info("portion waited too long for a lock", lines=len(portion))
+        except VAIN as error:
+            logger.info("portion took too long", lines=len(portion), kind=type(error).__name__)
             busy += 1
             told += _busy(portion)
     return told

@@ -1,7 +1,7 @@
 """A mailbox as a write sees it: the registry's row and its holders, and what else is known when a write is judged."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -47,7 +47,7 @@ class Row:
     @property
     def digest(self) -> bytes:
         """SHA-256 of the row as canonical JSON: what the audit trail keeps of it."""
-        digest = row_hash(asdict(self) | {"holders": [list(holder) for holder in self.holders]})
+        digest = row_hash({name: getattr(self, name) for name in self.__dataclass_fields__})
         assert digest is not None  # noqa: S101 - only no row has no hash
         return digest
 

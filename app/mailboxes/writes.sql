@@ -1,17 +1,17 @@
 -- What writes need to know, and hold until they commit; then what they do. Each statement serves one write or a portion of a
 -- batch. Locks are taken in one order: operator, domains, persons, mailboxes (each kind by key), then 4 and 10.
 
--- name: hold_operator
-SELECT FROM operator WHERE id = %(operator)s FOR SHARE
+-- name: domains
+SELECT d.name FROM operator o
+JOIN operator_certificate c ON c.operator = o.id
+JOIN domain d ON d.certificate = c.dn
+WHERE o.id = %(operator)s AND d.name = ANY (%(domains)s::text[])
+  AND (%(certificate)s::text IS NULL OR d.certificate = %(certificate)s)
+ORDER BY d.name, d.certificate FOR SHARE OF o, d
 
 -- name: faults
+-- Asked when the operator is held.
 SELECT code, detail FROM publishing_fault(%(operator)s)
-
--- name: domains
-SELECT d.name FROM domain d JOIN operator_certificate c ON c.dn = d.certificate
-WHERE d.name = ANY (%(domains)s::text[]) AND c.operator = %(operator)s
-  AND (%(certificate)s::text IS NULL OR d.certificate = %(certificate)s)
-ORDER BY d.name, d.certificate FOR SHARE OF d
 
 -- name: persons
 SELECT p.national_id, p.register_state FROM practitioner p

@@ -56,9 +56,8 @@ async def stand(connection: Connection, writer: Writer, wishes: Sequence[Wish]) 
     domains = sorted({wish.address.domain for wish in wishes})
     persons, structures = _holders_asked(wishes)
     who = {"operator": writer.operator, "certificate": writer.caller.certificate}
-    await run(connection, "hold_operator", operator=writer.operator)
-    faults = await run(connection, "faults", operator=writer.operator)
     owned = await run(connection, "domains", domains=domains, **who)
+    faults = await run(connection, "faults", operator=writer.operator)
     people = await run(connection, "persons", persons=persons) if persons else None
     asked, candidates = [each[0] for each in structures], [each[1] for each in structures]
     places = await run(connection, "structures", asked=asked, candidates=candidates) if asked else None

@@ -68,6 +68,7 @@ def test_what_the_api_believes_is_always_set_by_the_proxy_itself() -> None:
     assert headers["X-Forwarded-For"] == "$remote_addr"
     assert said["ssl_verify_client"] == ["optional"]
     assert all("ssl" in each.split() for each in said["listen"])
+    assert re.search(r"location = /metrics \{\s*return 404;\s*\}", CONFIGURATION.read_text("utf-8"))
     # One proxy_set_header inside a location would do away with all of those above it.
     locations = CONFIGURATION.read_text("utf-8").split("location", 1)[1]
     assert "proxy_set_header" not in locations
@@ -188,6 +189,7 @@ def test_a_certificate_reaches_the_api_through_the_proxy_and_a_forged_header_doe
         assert (status, refused["code"]) == (401, "credentials.missing")
         assert front.get("/v1/me", unlisted, headers=forged)[1]["code"] == "certificate.unknown"
     assert front.get("/v1/digest")[0] == 200
+    assert front.get("/metrics")[0] == 404
 
 
 @needs_nginx

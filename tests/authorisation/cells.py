@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -21,7 +22,7 @@ Connection = psycopg.Connection[Any]
 JSON = ("Content-Type", "application/json")
 ANY_STATE = ("If-Match", "*")
 BODY = {"type": "PER", "practitioner": RPPS, "liste_rouge": True}
-SOME_DAY = "2027-06-01T00:00:00+02:00"
+SOME_DAY = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 EFFECTS = {"PUT": "mailbox.created", "PATCH": "mailbox.changed", "DELETE": "mailbox.withdrawn"}
 OK: Verdict = (200, None)
 NO_ROUTE: Verdict = (404, "route.unknown")

@@ -60,6 +60,7 @@ def matrix(migrated: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iter
             key_pepper="pepper-of-the-tests",
             ldap_enabled=False,
             database_pool=2,
+            statement_timeout_ms=60_000,
             log_level="error",
             anonymous_rate=0,
             key_rate=0,

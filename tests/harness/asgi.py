@@ -36,8 +36,9 @@ class Answer:
 
     @property
     def code(self) -> str | None:
-        """The code of a problem; None of anything else."""
-        return str(self.json["code"]) if self.header("content-type") == "application/problem+json" else None
+        """The code of a problem; None of anything else, and of an answer to HEAD."""
+        is_problem = self.header("content-type") == "application/problem+json"
+        return str(self.json["code"]) if is_problem and self.body else None
 
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers if key == name), None)

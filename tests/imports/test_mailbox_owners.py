@@ -135,6 +135,43 @@ def test_a_run_whose_mailbox_an_operator_took_over_is_not_undone(
     assert mailbox(connection) == ("api", operator.id, "active", None, True)
 
 
+def test_nor_is_a_run_that_gave_it_another_holder_or_one_more(
+    operator: Operator, settings: Settings, connection: Connection, extraction: Callable[..., Report], tmp_path: Path
+) -> None:
+    """The mailbox itself was left as it was by that run: its holders stand in rows of their own."""
+    a_practitioner(connection, rpps="99900000078")
+    extraction(a_mailbox(address=ADDRESS), a_mailbox(address=TEAM))
+    other = "899900000078"
+    report = extraction(a_mailbox(address=ADDRESS, national_id=other), a_mailbox(address=TEAM))
+    operator.patch(ADDRESS, {"rank": 1}, if_match=operator.tag(ADDRESS))
+    with pytest.raises(Refused, match=ADDRESS) as refused:
+        state.undo(settings, report.run, Options(tmp_path))
+    assert refused.value.code == "import.undo_refused"
+    held = "SELECT practitioner FROM mailbox_attachment WHERE address = %s"
+    assert connection.execute(held, [ADDRESS]).fetchall() == [(other,)]
+
+
+@pytest.mark.parametrize("holders", [["899900000078"], ["899900000060", "899900000078"]], ids=["another", "one more"])
+def test_a_plan_for_its_holders_is_refused_when_an_operator_took_it_over_meanwhile(
+    operator: Operator,
+    settings: Settings,
+    connection: Connection,
+    extraction: Callable[..., Report],
+    tmp_path: Path,
+    holders: list[str],
+) -> None:
+    a_practitioner(connection, rpps="99900000078")
+    extraction(a_mailbox(address=ADDRESS))
+    content = file_of(mssante.SOURCE.name, [a_mailbox(address=ADDRESS, national_id=holder) for holder in holders])
+    planned = run_one(settings, written(tmp_path, "later.txt", content), accept=NAMES, dry_run=True)
+    operator.patch(ADDRESS, {"rank": 1}, if_match=operator.tag(ADDRESS))
+    with pytest.raises(Refused, match=ADDRESS) as refused:
+        state.apply(settings, planned.run, Options(tmp_path, frozenset(NAMES)))
+    assert refused.value.code == "import.outdated"
+    held = "SELECT practitioner FROM mailbox_attachment WHERE address = %s"
+    assert connection.execute(held, [ADDRESS]).fetchall() == [("899900000060",)]
+
+
 def test_a_plan_is_refused_when_an_operator_wrote_a_row_of_it_meanwhile(
     operator: Operator, settings: Settings, extraction: Callable[..., Report], tmp_path: Path
 ) -> None:

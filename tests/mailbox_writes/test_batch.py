@@ -13,6 +13,8 @@ from starlette.testclient import TestClient
 from app.mailboxes import batch_all
 from app.mailboxes.idempotency import IDEMPOTENCY_LOCK
 from app.mailboxes.portions import Size
+from app.main import create_app
+from app.settings import Settings
 from tests.builders import DOMAIN, RPPS, a_practitioner, publish
 from tests.harness.database import Database
 from tests.mailbox_writes.operators import ADDRESS, Operator, domain_of, org, per, together
@@ -253,6 +255,22 @@ def test_lines_that_an_import_blocks_say_so_and_the_others_are_written(
         (201, None),
         (400, "request.unreadable"),
     ]
+
+
+def test_a_server_that_is_too_slow_spoils_a_portion_and_not_the_report(
+    operator: Operator, database: Database, api_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.mailboxes.batch_each.MOST_BUSY", 1)
+    impatient = api_settings.model_copy(update={"statement_timeout_ms": 200})
+    with TestClient(create_app(impatient), raise_server_exceptions=False) as client, database.connect() as drain:
+        drain.execute("SELECT pg_advisory_xact_lock(4)")
+        answer = send(Operator(client, operator.id, operator.headers), [put("anne"), put("bob"), "{"])
+    assert [(status, code) for _, _, status, code in told(answer)] == [
+        (503, "write.busy"),
+        (503, "write.busy"),
+        (400, "request.unreadable"),
+    ]
+    assert operator.get(f"anne@{DOMAIN}").status_code == 404
 
 
 def test_after_some_vain_portions_a_batch_waits_no_more(

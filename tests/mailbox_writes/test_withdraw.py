@@ -37,6 +37,21 @@ def test_a_successor_is_told_while_it_is_public_and_never_looked_for(operator: O
     assert client.get(f"/v1/mailboxes/{ADDRESS}").json()["successor"] == SUCCESSOR
 
 
+def test_who_follows_a_professional_that_left_the_register_is_told(
+    operator: Operator, client: TestClient, world: Connection
+) -> None:
+    """The usual order: the register closes the person first, and the operator withdraws the mailbox afterwards."""
+    operator.put()
+    operator.put(SUCCESSOR, org())
+    world.execute("UPDATE practitioner SET register_state = 'closed' WHERE rpps = %s", (RPPS,))
+    publish(world, ("practitioner", f"8{RPPS}"))
+    assert client.get(f"/v1/mailboxes/{ADDRESS}").json()["reason"] == "holder_inactive"
+    assert operator.delete(ADDRESS, successor=SUCCESSOR, if_match="*").status_code == 204
+    gone = client.get(f"/v1/mailboxes/{ADDRESS}").json()
+    assert (gone["code"], gone["reason"], gone["successor"]) == ("mailbox.withdrawn", "withdrawn", SUCCESSOR)
+    assert world.execute("SELECT count(*) FROM notice WHERE code = 'mailbox.restored'").fetchone() == (0,)
+
+
 def test_a_successor_must_be_another_address(operator: Operator) -> None:
     tag = operator.put().headers["etag"]
     for successor in (ADDRESS, ADDRESS.upper(), "nobody", f"a@b@{DOMAIN}", ""):
