@@ -22,6 +22,7 @@ command -v ldapsearch >/dev/null || need ldap-utils
 "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || need python3-venv
 if [ "${1:-run}" = test ]; then
     command -v curl >/dev/null || need curl
+    command -v nginx >/dev/null || need nginx-light
     command -v postmap >/dev/null || need postfix
     [ -e /usr/lib/postfix/postfix-ldap.so ] || [ -e /usr/lib/postfix/dict_ldap.so ] || need postfix-ldap
 fi

@@ -31,7 +31,6 @@ Connection = psycopg.Connection[Any]
 CONFIGURATION = ROOT / "deploy" / "nginx" / "annuaire.conf"
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 PATIENCE = 60.0
-needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed: its configuration is read as text only")
 
 MAIN = """
 daemon off;
@@ -109,7 +108,7 @@ def front(certificate_settings: Settings, authority: Authority, open_dir: Path) 
     (open_dir / "annuaire.conf").write_text(text.replace("/var/log/nginx", str(open_dir)), "utf-8")
     main = open_dir / "nginx.conf"
     main.write_text(MAIN.format(folder=open_dir), "utf-8")
-    assert NGINX
+    assert NGINX, "nginx is missing: deploy/packages.sh test installs it"
     command = [NGINX, "-c", str(main), "-p", str(open_dir)]
     subprocess.run([*command, "-t"], check=True, capture_output=True, timeout=PATIENCE)
     with _serving(certificate_settings, socket_folder / "socket"), _running(command):
@@ -170,7 +169,6 @@ def _wait_for(port: int) -> None:
                 return
 
 
-@needs_nginx
 def test_a_certificate_reaches_the_api_through_the_proxy_and_a_forged_header_does_not(
     front: Front, registry: Connection, authority: Authority
 ) -> None:
@@ -192,7 +190,6 @@ def test_a_certificate_reaches_the_api_through_the_proxy_and_a_forged_header_doe
     assert front.get("/metrics")[0] == 404
 
 
-@needs_nginx
 def test_the_proxy_itself_turns_away_what_does_not_verify(front: Front, authority: Authority) -> None:
     for wrong in (a_root("AC ORGANISATIONS").issue(), authority.issue(usages=(SERVER,))):
         assert front.get("/v1/me", wrong)[0] == 400
