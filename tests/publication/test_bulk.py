@@ -82,6 +82,16 @@ def test_a_command_takes_this_way_by_itself(world: psycopg.Connection[Any], sett
     assert_world(world)
 
 
+@pytest.mark.parametrize("table", ["mailbox", "practitioner"])
+def test_a_registry_without_rows_of_a_kind_is_built_as_well(
+    world: psycopg.Connection[Any], settings: Settings, table: str
+) -> None:
+    world.execute(f"TRUNCATE {table} CASCADE")
+    world.commit()
+    assert build(settings) > 0
+    assert_world(world)
+
+
 def test_a_build_that_was_cut_short_is_begun_anew(
     world: psycopg.Connection[Any], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
