@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -152,10 +153,10 @@ def _make_tables(connection: Connection) -> None:
 
 
 def _ranges(connection: Connection, kind: str) -> list[tuple[str, str]]:
-    """Ranges of keys that hold all keys of a kind, each with PORTION rows of the registry."""
+    """Ranges of keys that hold all keys of a kind, each with PORTION rows; none where there is no row."""
     statement = sql.SQL(BOUNDS).format(key=sql.Identifier(KEYS[kind]), table=sql.Identifier(SOURCES[kind]))
     bounds = [key for (key,) in connection.execute(statement, [PORTION]).fetchall()]
-    return list(zip(bounds, [*bounds[1:], END], strict=True))
+    return list(pairwise([*bounds, END]))
 
 
 def _portion(kind: str, first: str, last: str, at: datetime) -> Task:
