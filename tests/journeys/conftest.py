@@ -20,6 +20,7 @@ import pytest
 
 from app.embedded import free_port
 from app.settings import PREFIX
+from tests.harness.directory import directory
 
 ANNUAIRE = (sys.executable, "-m", "app.cli")
 PROFESSIONALS = 300
@@ -141,16 +142,20 @@ def ready(process: "subprocess.Popen[bytes]") -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def running(engines_dir: Path) -> Iterator[Running]:
-    """A directory of 300 synthetic professionals, stopped with SIGTERM at the end, which must be clean."""
-    data_dir = engines_dir / "up"
-    process = start(data_dir, "--sample", str(PROFESSIONALS))
-    try:
-        said = ready(process)
-        files = tuple(sorted((data_dir / "sample").iterdir()))
-        yield Running(said["api"], said["ldap"], Path(said["data_dir"]), said["database_url"], files, process)
-        assert process.poll() is None, "annuaire up ended by itself"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
-    assert process.returncode == 0
+def running() -> Iterator[Running]:
+    """A directory of 300 synthetic professionals, stopped with SIGTERM at the end, which must be clean.
+
+    Each module has one of its own: what a journey writes must not be there for the next, whichever that is.
+    """
+    with directory() as folder:
+        data_dir = folder / "up"
+        process = start(data_dir, "--sample", str(PROFESSIONALS))
+        try:
+            said = ready(process)
+            files = tuple(sorted((data_dir / "sample").iterdir()))
+            yield Running(said["api"], said["ldap"], Path(said["data_dir"]), said["database_url"], files, process)
+            assert process.poll() is None, "annuaire up ended by itself"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=60)
+        assert process.returncode == 0
