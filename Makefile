@@ -1,7 +1,7 @@
 # annuaire, by make. `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test demo test test-faults check bench bench-import bench-load fix types db migration openapi docs clean
+.PHONY: help setup system system-test demo test test-faults check bench bench-import bench-load bench-network fix types db migration openapi docs clean
 
 # The newest way in that is new enough; PYTHON=… chooses.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -61,6 +61,9 @@ bench-import: setup ## the nation's files: first load and next day, each stage b
 
 bench-load: setup ## six kinds of write, reads and LDAP searches at once on a directory of a million mailboxes
 	$(BIN)/python -m tests.bench.load $(ARGS)
+
+bench-network: setup ## an outside network of 62 000 members joins, from operator add to its last LDAP entry (about 10 minutes)
+	$(BIN)/python -m tests.bench.network $(ARGS)
 
 fix: setup ## format, and repair what the linter can
 	$(BIN)/ruff format

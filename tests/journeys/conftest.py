@@ -107,19 +107,21 @@ class Running:
     def ldap_edition(self) -> int:
         return int(self.search("-s", "base", "annuaireEdition")[0]["annuaireEdition"][0])
 
-    def wait_until(self, truth: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE
+    def wait_until(self, truth: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
+        deadline = time.monotonic() + seconds
         while not truth():
             assert time.monotonic() < deadline, f"still not: {what}"
             time.sleep(0.1)
 
-    def wait_until_everywhere(self) -> None:
+    def wait_until_everywhere(self, seconds: float = PATIENCE) -> None:
         """Until nothing is pending and LDAP holds the current edition."""
         with self.registry() as connection:
             self.wait_until(
-                lambda: connection.execute("SELECT count(*) FROM pending").fetchone() == (0,), "everything published"
+                lambda: connection.execute("SELECT count(*) FROM pending").fetchone() == (0,),
+                "everything published",
+                seconds,
             )
-        self.wait_until(lambda: self.ldap_edition() == self.edition(), "LDAP at the edition of REST")
+        self.wait_until(lambda: self.ldap_edition() == self.edition(), "LDAP at the edition of REST", seconds)
 
 
 def start(data_dir: Path, *options: str) -> "subprocess.Popen[bytes]":
