@@ -68,10 +68,30 @@ class Moves(Crashes):
     )
     def decide_transfer(self, data: st.DataObject, operator: str, verb: str) -> None:
         asked = data.draw(st.sampled_from(self.transfers))
-        wanted = {"agree": "agreed", "refuse": "refused", "withdraw": "withdrawn"}[verb]
         # Mostly the side whose it is.
         if data.draw(st.booleans()):
             operator = asked.by if verb == "withdraw" else asked.other
+        self.decided(asked, operator, verb)
+
+    @precondition(lambda self: any(each.state in OPEN for each in self.transfers))
+    @rule(data=st.data(), point=st.none() | st.sampled_from([PUBLICATION, TRAIL]))
+    def the_hour_comes(self, data: st.DataObject, point: str | None) -> None:
+        """Of one transfer; the worker is killed while it carries it out, or is not."""
+        asked = data.draw(st.sampled_from([each for each in self.transfers if each.state in OPEN]))
+        self.settled(asked, point)
+
+    @rule(data=st.data(), giver=st.sampled_from(OPERATORS), is_domain=st.booleans(), is_givers=st.booleans())
+    def move(self, data: st.DataObject, giver: str, *, is_domain: bool, is_givers: bool) -> None:
+        """All of it at once, so that histories go on behind a transfer."""
+        known = len(self.transfers)
+        self.propose(data, giver, is_domain=is_domain, is_givers=is_givers)
+        for asked in self.transfers[known:]:
+            self.decided(asked, asked.other, "agree")
+            self.settled(asked, None)
+
+    def decided(self, asked: Transfer, operator: str, verb: str) -> None:
+        """One side agrees, refuses or withdraws."""
+        wanted = {"agree": "agreed", "refuse": "refused", "withdraw": "withdrawn"}[verb]
         answer = self._post(f"/v1/transfers/{asked.id}/{verb}", operator, None)
         expected = self._not_acting(operator) if verb == "agree" else None
         if expected is None and (verb == "withdraw") != (operator == asked.by):
@@ -88,11 +108,8 @@ class Moves(Crashes):
         self.model.acts += asked.state != wanted
         asked.state = wanted
 
-    @precondition(lambda self: any(each.state in OPEN for each in self.transfers))
-    @rule(data=st.data(), point=st.none() | st.sampled_from([PUBLICATION, TRAIL]))
-    def the_hour_comes(self, data: st.DataObject, point: str | None) -> None:
-        """Of one transfer; the worker is killed while it carries it out, or is not."""
-        asked = data.draw(st.sampled_from([each for each in self.transfers if each.state in OPEN]))
+    def settled(self, asked: Transfer, point: str | None) -> None:
+        """Its hour is now; the worker is killed at the point, and another one comes."""
         self.system.connection.execute(HOUR, [[asked.id]])
         if point is not None:
             self._killed_worker(point)

@@ -127,7 +127,7 @@ def _persons_are_struck_off(day: Day, machine: Histories) -> None:
 def _mailboxes_move(day: Day, machine: Histories) -> None:
     day.moves(BRUNO_SHARED, ALPHA, None)
     day.moves(ANNE_SHARED, ALPHA, NEW)
-    day.moves(DOMAINS[0], ALPHA)
+    day.does(Histories.move, DOMAINS[0], giver=ALPHA, is_domain=True, is_givers=True)
     # It names the giver still, and has not heard of the transfer.
     day.does(Histories.white_list, listed=list(PAIRS))
     assert machine.model.boxes[BRUNO_ALPHA].operator == BETA
