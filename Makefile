@@ -1,7 +1,7 @@
 # annuaire, by make. `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test demo test test-faults check bench bench-import fix types db migration openapi docs clean
+.PHONY: help setup system system-test demo test test-faults test-model check bench bench-import bench-load bench-network fix types db migration openapi docs clean
 
 # The newest way in that is new enough; PYTHON=… chooses.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -45,6 +45,9 @@ test: setup system-test ## the whole suite, on a PostgreSQL and a slapd that it 
 test-faults: setup system-test ## every kill point, lost server and full disk of tests/faults
 	$(BIN)/pytest -n $(WORKERS) -m "fault or not fault" tests/faults $(ARGS)
 
+test-model: setup system-test ## a hundred histories beside a model, others each time (about a quarter of an hour)
+	$(BIN)/pytest -n $(WORKERS) -m fault tests/model $(ARGS)
+
 check: setup ## what CI runs: format, lint, types, import contract, OpenAPI drift, migrations and all tests
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -58,6 +61,12 @@ bench: setup ## the benchmark table: each figure beside its limit, measured in t
 
 bench-import: setup ## the nation's files: first load and next day, each stage beside raw COPY (about 10 minutes)
 	$(BIN)/python -m tests.bench.national $(ARGS)
+
+bench-load: setup ## six kinds of write, reads and LDAP searches at once on a directory of a million mailboxes
+	$(BIN)/python -m tests.bench.load $(ARGS)
+
+bench-network: setup ## an outside network of 62 000 members joins, from operator add to its last LDAP entry (about 10 minutes)
+	$(BIN)/python -m tests.bench.network $(ARGS)
 
 fix: setup ## format, and repair what the linter can
 	$(BIN)/ruff format

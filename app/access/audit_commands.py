@@ -1,4 +1,4 @@
-"""`annuaire audit …`: read the trail, verify it, and keep its root elsewhere."""
+"""`annuaire audit …`: read the trail, verify it, keep its root elsewhere, and note that a backup was restored."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from app.access.audit_reading import NEWEST, AuditQuery, acts
+from app.access.audit_restored import note_restored
 from app.access.audit_roots import SCHEMES, anchor, root, roots_of
 from app.access.audit_verify import verify
 from app.access.consultation_keeping import consultations
@@ -47,10 +48,14 @@ def verify_trail(
         "sequence": found.sequence,
         "hash": found.hash.hex(),
         "anchors": found.anchors,
+        "lost": [root.as_json() for root in found.lost],
         "faults": [asdict(fault) for fault in found.faults],
     }
     text = f"{found.rows} acts, {found.anchors} anchored roots: " + ("whole" if found.is_whole else "NOT WHOLE")
-    lines = [f"{fault.sequence:>12}  {fault.code:<8}  {fault.detail}" for fault in found.faults]
+    lines = [
+        f"{root.sequence:>12}  {'lost':<8}  anchored at {root.at}, before a backup was restored" for root in found.lost
+    ]
+    lines += [f"{fault.sequence:>12}  {fault.code:<8}  {fault.detail}" for fault in found.faults]
     emit(report, as_json=as_json, text="\n".join([text, *lines]))
     raise typer.Exit(DONE if found.is_whole else DIFFERENCES)
 
@@ -110,12 +115,36 @@ def anchor_root(
     target = to or settings.audit_anchor
     with connect(settings) as connection:
         present = anchor(connection, target) if target else root(connection)
-    kept = f"kept at {target}" if target else "kept nowhere: give --to, or set ANNUAIRE_AUDIT_ANCHOR"
     emit(
         present.as_json() | {"kept_at": target},
         as_json=as_json,
-        text=f"{present.hash.hex()}  act {present.sequence}, {kept}",
+        text=f"{present.hash.hex()}  act {present.sequence}, {_told(target)}",
     )
+
+
+@app.command(epilog="Example: annuaire audit restored --reason 'disk lost, backup of 3 May' --data-dir var")
+def restored(
+    reason: Annotated[str, typer.Option(help="Why, and which backup: it stands in the trail.")],
+    act: Annotated[int | None, typer.Option(help="The last act that the backup held; else the last there is.")] = None,
+    to: Annotated[str | None, typer.Option(help="Who keeps the roots; else as ANNUAIRE_AUDIT_ANCHOR says.")] = None,
+    data_dir: DataDir = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """After a backup was restored: begin a new history, and tell the keeper of the roots that later ones are lost."""
+    settings = settings_for(data_dir)
+    target = to or settings.audit_anchor
+    with connect(settings) as connection:
+        covering, ended = note_restored(connection, reason, act, target)
+    emit(
+        covering.as_json() | {"ended": ended, "kept_at": target},
+        as_json=as_json,
+        text=f"history {covering.epoch} begins behind act {covering.restored_to}, {_told(target)}",
+    )
+
+
+def _told(target: str | None) -> str:
+    return f"kept at {target}" if target else "kept nowhere: give --to, or set ANNUAIRE_AUDIT_ANCHOR"
 
 
 def _file_of(settings: Settings) -> Path | None:

@@ -30,16 +30,22 @@ HASH_DIGITS = 64
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """Where the trail ended at an instant: number and hash of its last row, and how many rows there were."""
+    """Where the trail ended at an instant: number and hash of its last row, and how many rows there were.
+
+    `restored_to`: its last act says that a backup was restored, which held the trail up to this number; what was
+    anchored before, and stands behind it, is lost.
+    """
 
     sequence: int
     hash: bytes
     count: int
     epoch: str
     at: str
+    restored_to: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"hash": self.hash.hex()}
+        said = asdict(self) | {"hash": self.hash.hex()}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 class AnchorRefused(OSError):
@@ -54,26 +60,32 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         raise AnchorRefused(f"{req.full_url} answered {code} and leads to {target}: set that address")
 
 
-def root(connection: Connection) -> Root:
+def root(connection: Connection, *, restored_to: int | None = None) -> Root:
     """Where the trail ends now."""
     row = connection.execute(HEAD).fetchone()
     if row is None:
         raise LookupError("the tables audit_head and directory are empty: run `annuaire db upgrade`")
     sequence, digest, count, epoch, at = row
-    return Root(sequence, bytes(digest), count, epoch, at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+    instant = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return Root(sequence, bytes(digest), count, epoch, instant, restored_to)
 
 
 def anchor(connection: Connection, target: str) -> Root:
-    """Keep the present root at `target`, a URL or the path of a file. Raises OSError when it is not kept.
+    """Keep the present root at `target`. Raises as `keep`."""
+    present = root(connection)
+    keep(present, target)
+    return present
+
+
+def keep(present: Root, target: str) -> None:
+    """Keep a root at `target`, a URL or the path of a file. Raises OSError when it is not kept.
 
     A file that ends with this very root is left as it is.
     """
-    present = root(connection)
     if target.startswith(SCHEMES):
         _post(target, present)
     else:
         _write(Path(target), present)
-    return present
 
 
 def anchor_hourly(connection: Connection, settings: Settings, _now: datetime) -> None:
@@ -93,7 +105,8 @@ def _parsed(line: str, place: str) -> Root:
     try:
         said = json.loads(line)
         digest = bytes.fromhex(said["hash"])
-        found = Root(int(said["sequence"]), digest, int(said["count"]), str(said["epoch"]), str(said["at"]))
+        restored = int(said["restored_to"]) if "restored_to" in said else None
+        found = Root(int(said["sequence"]), digest, int(said["count"]), str(said["epoch"]), str(said["at"]), restored)
     except (ValueError, KeyError, TypeError) as error:
         raise Refused(f"{place} is no root of an audit trail: {line[:80]!r}", "audit.anchor") from error
     if len(said["hash"]) != HASH_DIGITS:

@@ -6,13 +6,16 @@
     head       the trail does not end where its head says: rows at the end are gone, or came without `audit_append`
     anchor     the trail does not go through a root that was kept elsewhere: it was made anew, or cut short
 
+A root that went with a restored backup is lost, not a fault: a later root, through which the trail goes, says up to
+where the backup held it (`app.access.audit_restored`).
+
 Whoever can write the tables can compute every hash anew, so that the chain alone shows only half: the other half are
 the roots that were anchored where that person cannot write (`app.access.audit_roots`).
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,12 +51,16 @@ class Fault:
 
 @dataclass
 class Verified:
-    """What was read: how many rows, where the trail ends, how many roots it was held against, and what is wrong."""
+    """What was read: how many rows, where the trail ends, how many roots it was held against, and what is wrong.
+
+    `lost`: roots of what a restored backup did not hold, as the keeper of the roots was told.
+    """
 
     rows: int = 0
     sequence: int = 0
     hash: bytes = GENESIS
     anchors: int = 0
+    lost: list[Root] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
     @property
@@ -67,14 +74,12 @@ def verify(connection: Connection, roots: Iterable[Root] = ()) -> Verified:
     At most MOST_FAULTS faults are listed. Writers are not held up.
     """
     found = Verified()
-    anchored: dict[int, list[Root]] = {}
-    for root in roots:
-        anchored.setdefault(root.sequence, []).append(root)
-        found.anchors += 1
+    kept = list(roots)
+    found.anchors = len(kept)
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         head = connection.execute(HEAD).fetchone()
-        faults = _faults(_rows(connection), head, anchored, found)
+        faults = _faults(_rows(connection), head, kept, found)
         found.faults = [fault for fault, _ in zip(faults, range(MOST_FAULTS), strict=False)]
     return found
 
@@ -93,21 +98,38 @@ def _rows(connection: Connection) -> Iterator[dict[str, Any]]:
 
 
 def _faults(
-    rows: Iterable[dict[str, Any]],
-    head: tuple[int, bytes, int] | None,
-    anchored: dict[int, list[Root]],
-    found: Verified,
+    rows: Iterable[dict[str, Any]], head: tuple[int, bytes, int] | None, kept: Sequence[Root], found: Verified
 ) -> Iterator[Fault]:
+    passed: dict[int, bytes] = dict.fromkeys((root.sequence for root in kept), b"")
     for row in rows:
         yield from _faults_of(row, found)
         found.rows += 1
         found.sequence, found.hash = row["sequence"], bytes(row["hash"] or b"")
-        for root in anchored.pop(found.sequence, ()):
-            if root.hash != found.hash:
-                yield Fault(found.sequence, "anchor", f"the root anchored at {root.at} is another: {root.hash.hex()}")
+        if found.sequence in passed:
+            passed[found.sequence] = found.hash
     yield from _faults_of_end(head, found)
-    for sequence, roots in sorted(anchored.items()):
-        yield Fault(sequence, "anchor", f"the root anchored at {roots[0].at} stands at a row that is not there")
+    yield from _faults_of_roots(kept, passed, found)
+
+
+def _faults_of_roots(kept: Sequence[Root], passed: Mapping[int, bytes], found: Verified) -> Iterator[Fault]:
+    """Roots through which the trail does not go; those of what a backup did not hold are lost.
+
+    Read from the latest on, so that it is known up to where later ones say that the trail was held.
+    """
+    held: int | None = None
+    missed = []
+    for root in reversed(kept):
+        if root.hash == passed[root.sequence]:
+            told = [number for number in (held, root.restored_to) if number is not None]
+            held = min(told, default=None)
+        elif held is not None and root.sequence > held:
+            found.lost.append(root)
+        else:
+            missed.append(root)
+    found.lost.reverse()
+    for root in reversed(missed):
+        what = f"is another: {root.hash.hex()}" if passed[root.sequence] else "stands at a row that is not there"
+        yield Fault(root.sequence, "anchor", f"the root anchored at {root.at} {what}")
 
 
 def _faults_of(row: Mapping[str, Any], found: Verified) -> Iterator[Fault]:

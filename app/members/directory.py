@@ -93,5 +93,5 @@ class Directory:
         key = secrets.token_hex(16)
         results: list[Line] = self._rest.post_lines("/v1/mailboxes/batch", list(lines), key).json["results"]
         if len(results) != len(lines):
-            raise Refused(f"{len(lines)} lines were sent, {len(results)} answered", "members.url")
+            raise Refused(f"{len(lines)} lines were sent, {len(results)} answered", "members.answer")
         return results

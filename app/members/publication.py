@@ -164,8 +164,9 @@ class Publication:
 
 
 def _verdict(result: Line) -> Verdict:
-    """A line of the directory's report. Its status is told where it is none that we know."""
+    """A line of the directory's report. Raises Refused: it says that something was done which we did not ask for."""
     if "code" in result:
         return Verdict(str(result["code"]), result.get("detail"))
-    done = DONE_AS.get(result["status"])
-    return Verdict(f"done.{done}") if done else Verdict("line.answer", f"the directory says {result['status']}")
+    if result["status"] not in DONE_AS:
+        raise Refused(f"the directory answers a line with {result['status']}, unknown here", "members.answer")
+    return Verdict(f"done.{DONE_AS[result['status']]}")

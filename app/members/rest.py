@@ -146,7 +146,7 @@ def _json(answer: _Whole) -> Any:
     try:
         return json.loads(answer.body)
     except ValueError:
-        raise Refused("what answers at this URL is no annuaire: it sends no JSON", "members.url") from None
+        raise Refused("what answers at this URL is no annuaire: it sends no JSON", "members.answer") from None
 
 
 def _problem(answer: _Whole) -> Mapping[str, Any]:

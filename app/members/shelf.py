@@ -28,6 +28,8 @@ class Shelf:
         self._folder = tempfile.TemporaryDirectory(prefix="annuaire-")
         self._file = sqlite3.connect(Path(self._folder.name) / "shelf", isolation_level=None)
         self._file.executescript(SCHEMA)
+        # One transaction to the end: a lock and a write for each line took a fifth of the time that a run needs here.
+        self._file.execute("BEGIN")
         return self
 
     def __exit__(

@@ -153,7 +153,7 @@ def _make_tables(connection: Connection) -> None:
 
 
 def _ranges(connection: Connection, kind: str) -> list[tuple[str, str]]:
-    """Ranges of keys that hold all keys of a kind, each with PORTION rows of the registry."""
+    """Ranges of keys that hold all keys of a kind, each with PORTION rows; none where there is no row."""
     statement = sql.SQL(BOUNDS).format(key=sql.Identifier(KEYS[kind]), table=sql.Identifier(SOURCES[kind]))
     bounds = [key for (key,) in connection.execute(statement, [PORTION]).fetchall()]
     return list(pairwise([*bounds, END]))

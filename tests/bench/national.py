@@ -9,10 +9,7 @@ import asyncio
 import json
 import os
 import random
-import re
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -29,6 +26,7 @@ from app.embedded import Postgres
 from app.imports.stage import FlushingWriter
 from app.sandbox.generate import generate
 from tests.bench import http
+from tests.bench.memory import watched
 from tests.bench.table import Line, rendered
 from tests.harness.directory import directory
 
@@ -90,18 +88,10 @@ def _form(path: Path, first: bytes) -> tuple[int, str, str]:
 def run_import(files: list[Path], environment: Mapping[str, str]) -> Imported:
     """`annuaire import run`, as a process of its own, until everything is published. Raises when it refuses."""
     started = time.monotonic()
-    command = [*ANNUAIRE, "import", "run", "--json", *map(str, files)]
-    peak_mb = 0.0
-    with tempfile.TemporaryFile() as output:
-        with subprocess.Popen(command, env=dict(environment), stdout=output) as process:
-            while process.poll() is None:
-                peak_mb = max(peak_mb, _peak_mb(process.pid))
-                time.sleep(0.2)
-        output.seek(0)
-        said = output.read()
+    done = watched([*ANNUAIRE, "import", "run", "--json", *map(str, files)], environment)
     seconds = time.monotonic() - started
-    reports = json.loads(said)
-    if process.returncode not in {0, 1}:
+    reports = json.loads(done.said)
+    if done.status not in {0, 1}:
         raise RuntimeError(f"the import was refused: {[(each['source'], each['guards']) for each in reports]}")
     stages = {
         stage: max(each["stages"].get(stage, 0.0) for each in reports)
@@ -109,17 +99,7 @@ def run_import(files: list[Path], environment: Mapping[str, str]) -> Imported:
         else sum(each["stages"].get(stage, 0.0) for each in reports)
         for stage in STAGES
     }
-    return Imported(seconds, stages, peak_mb, sum(each["lines"]["read"] for each in reports))
-
-
-def _peak_mb(pid: int) -> float:
-    """The most memory that a process has held. What wait4 says counts that of the process which started it too."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
-    return int(found[1]) / 1024 if found else 0.0
+    return Imported(seconds, stages, done.peak_mb, sum(each["lines"]["read"] for each in reports))
 
 
 def next_day(files: list[Path], folder: Path) -> list[Path]:

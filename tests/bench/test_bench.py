@@ -1,10 +1,16 @@
 """A small run of the benchmark, so that `make bench` cannot rot. Its figures mean nothing at this size."""
 
+import asyncio
+import random
+from pathlib import Path
+
 import pytest
 
-from tests.bench import national
+from tests.bench import arrivals, load, national
 from tests.bench.__main__ import run
+from tests.bench.filled import filled, repeat
 from tests.bench.table import Line, rendered
+from tests.harness.directory import directory
 
 
 @pytest.mark.slow
@@ -29,6 +35,45 @@ def test_the_national_benchmark_measures_every_stage_of_100_000_lines() -> None:
     for what in ("first load, registry committed", "first load, all published", "next day (1 % changed)", "hot read"):
         assert what in table
     assert [line.what for line in lines if line.value < 0] == []
+
+
+@pytest.mark.slow
+def test_the_load_is_carried_out_and_its_directory_serves_again() -> None:
+    """Its own end checks that the audit trail is whole. A slow machine may answer 503, none answers with a fault."""
+    small = load.Load(a_second=4, searches=20, seconds=2, warm_up=0.5)
+    with directory() as folder:
+        for lines in (load.run(1_000, small, folder), load.run(1_000, small, folder)):
+            assert [line.what for line in lines if line.value < 0 or line.what.startswith("  answered 4")] == []
+            table = rendered(lines)
+            for what in ("PUT, new", "DELETE", "batch of 10 lines", "LDAP, Thunderbird", "processor, slapd"):
+                assert what in table
+        with pytest.raises(ValueError, match="holds 1000 mailboxes, not 2000"), filled(2_000, folder):
+            pass
+
+
+def test_an_extraction_is_repeated_under_other_addresses(tmp_path: Path) -> None:
+    extraction = tmp_path / "boxes.txt"
+    extraction.write_text("head\nPER|a@x.fr|1\nORG|b@x.fr|2\n", "utf-8")
+    repeat(extraction, 5)
+    assert extraction.read_text("utf-8").splitlines()[3:] == ["PER|2.a@x.fr|1", "ORG|2.b@x.fr|2", "PER|3.a@x.fr|1"]
+
+
+def test_requests_are_due_at_their_rate_whatever_the_answers_do() -> None:
+    sent: list[None] = []
+
+    async def never_in_time() -> str:
+        sent.append(None)
+        await asyncio.sleep(0.2)
+        return ""
+
+    kind = arrivals.Kind("slow", 100, never_in_time)
+    moments = arrivals.schedule([kind], 2, random.Random(1))  # noqa: S311 - no secret
+    assert 150 < len(moments) < 250
+    assert [moment for moment, _ in moments] == sorted(moment for moment, _ in moments)
+    asyncio.run(arrivals.play([(moment / 10, each) for moment, each in moments], warm_up=0.1))
+    assert len(sent) == len(moments)
+    assert len(kind.latencies) == sum(moment / 10 >= 0.1 for moment, _ in moments)
+    assert min(kind.latencies) >= 0.2
 
 
 def test_a_missed_figure_is_marked() -> None:

@@ -5,7 +5,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # Not the directory that pytest makes: root's is closed to the engines' account, and its path is too long for sockets.
@@ -29,5 +29,7 @@ def directory() -> Iterator[Path]:
 def _sweep() -> None:
     for path in BASE.glob(f"{PREFIX}*"):
         name = NAME.fullmatch(path.name)
-        if name and path.stat().st_uid == os.geteuid() and not Path(f"/proc/{name[1]}").exists():
-            shutil.rmtree(path, ignore_errors=True)
+        # Another test process may sweep at the same moment.
+        with suppress(FileNotFoundError):
+            if name and path.stat().st_uid == os.geteuid() and not Path(f"/proc/{name[1]}").exists():
+                shutil.rmtree(path, ignore_errors=True)

@@ -4,15 +4,25 @@ import csv
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-OPERATOR = "318310021300028"
-NAME = "RÉSEAU EXEMPLE"
-# The one domain outside mssante.fr that the national rule takes (mssante.md §2.3).
-DOMAIN = "interop-mssante.apicrypt.org"
 LABELS = ("adresse", "rpps", "nom", "prenom", "code_postal", "ville", "rang")
+
+
+class Network(NamedTuple):
+    """A network that wants to join: its id, and the domain through which it does."""
+
+    operator: str
+    domain: str
+
+    @property
+    def certificate(self) -> str:
+        return f"CN=mail.{self.operator}.example,OU={self.operator},O=RESEAU EXEMPLE,C=FR"
+
+
+# The one domain outside mssante.fr that the national rule takes (mssante.md §2.3).
+GATEWAY = Network("318310021300028", "interop-mssante.apicrypt.org")
 
 
 class Person(NamedTuple):
@@ -40,15 +50,15 @@ def persons(activity: Path) -> Iterator[Person]:
                 yield Person(*(cells[place] for place in places))
 
 
-def address_of(person: Person, domain: str = DOMAIN) -> str:
+def address_of(person: Person, domain: str = GATEWAY.domain) -> str:
     """An address of its own for everybody, namesakes too."""
     folded = unicodedata.normalize("NFKD", f"{person.given}.{person.family}").encode("ascii", "ignore").decode()
     return f"{re.sub('[^a-z]+', '.', folded.lower()).strip('.')}.{person.rpps[3:]}@{domain}"
 
 
-def line_of(person: Person, **changed: str) -> list[str]:
+def line_of(person: Person, domain: str = GATEWAY.domain, **changed: str) -> list[str]:
     """A line of the network's file."""
-    cells = dict(zip(LABELS, (address_of(person), *person, "1"), strict=True))
+    cells = dict(zip(LABELS, (address_of(person, domain), *person, "1"), strict=True))
     return list({**cells, **changed}.values())
 
 
@@ -56,11 +66,3 @@ def write_members(path: Path, lines: Sequence[list[str]]) -> Path:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         csv.writer(file, delimiter=";").writerows([LABELS, *lines])
     return path
-
-
-def members_from(activity: Path, path: Path, count: int) -> Path:
-    """A file of `count` members, nothing wrong with any of them. Raises ValueError: there are not as many persons."""
-    lines = [line_of(person) for person in islice(persons(activity), count)]
-    if len(lines) < count:
-        raise ValueError(f"{activity} has {len(lines)} persons with an RPPS, not {count}")
-    return write_members(path, lines)

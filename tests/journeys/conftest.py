@@ -20,6 +20,7 @@ import pytest
 
 from app.embedded import free_port
 from app.settings import PREFIX
+from tests.harness.directory import directory
 
 ANNUAIRE = (sys.executable, "-m", "app.cli")
 PROFESSIONALS = 300
@@ -106,19 +107,21 @@ class Running:
     def ldap_edition(self) -> int:
         return int(self.search("-s", "base", "annuaireEdition")[0]["annuaireEdition"][0])
 
-    def wait_until(self, truth: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE
+    def wait_until(self, truth: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
+        deadline = time.monotonic() + seconds
         while not truth():
             assert time.monotonic() < deadline, f"still not: {what}"
             time.sleep(0.1)
 
-    def wait_until_everywhere(self) -> None:
+    def wait_until_everywhere(self, seconds: float = PATIENCE) -> None:
         """Until nothing is pending and LDAP holds the current edition."""
         with self.registry() as connection:
             self.wait_until(
-                lambda: connection.execute("SELECT count(*) FROM pending").fetchone() == (0,), "everything published"
+                lambda: connection.execute("SELECT count(*) FROM pending").fetchone() == (0,),
+                "everything published",
+                seconds,
             )
-        self.wait_until(lambda: self.ldap_edition() == self.edition(), "LDAP at the edition of REST")
+        self.wait_until(lambda: self.ldap_edition() == self.edition(), "LDAP at the edition of REST", seconds)
 
 
 def start(data_dir: Path, *options: str) -> "subprocess.Popen[bytes]":
@@ -141,16 +144,20 @@ def ready(process: "subprocess.Popen[bytes]") -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def running(engines_dir: Path) -> Iterator[Running]:
-    """A directory of 300 synthetic professionals, stopped with SIGTERM at the end, which must be clean."""
-    data_dir = engines_dir / "up"
-    process = start(data_dir, "--sample", str(PROFESSIONALS))
-    try:
-        said = ready(process)
-        files = tuple(sorted((data_dir / "sample").iterdir()))
-        yield Running(said["api"], said["ldap"], Path(said["data_dir"]), said["database_url"], files, process)
-        assert process.poll() is None, "annuaire up ended by itself"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
-    assert process.returncode == 0
+def running() -> Iterator[Running]:
+    """A directory of 300 synthetic professionals, stopped with SIGTERM at the end, which must be clean.
+
+    Each module has one of its own: what a journey writes must not be there for the next, whichever that is.
+    """
+    with directory() as folder:
+        data_dir = folder / "up"
+        process = start(data_dir, "--sample", str(PROFESSIONALS))
+        try:
+            said = ready(process)
+            files = tuple(sorted((data_dir / "sample").iterdir()))
+            yield Running(said["api"], said["ldap"], Path(said["data_dir"]), said["database_url"], files, process)
+            assert process.poll() is None, "annuaire up ended by itself"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=60)
+        assert process.returncode == 0

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from app.sandbox.numbers import siren, siret
 from tests.docs.markdown import ROOT
-from tests.harness.network import DOMAIN, OPERATOR
+from tests.harness.network import GATEWAY
 from tests.journeys.conftest import Running
 
 GUIDE = ROOT / "docs" / "joining.md"
 BLOCK = re.compile(r"^```(?P<kind>sh|console)\n(?P<text>(?s:.*?))^```$", re.MULTILINE)
 # One network joins by the journey, beside this one, in the same directory.
-HERE = {OPERATOR: f"3{siret(siren(299_999), 1)}", DOMAIN: "reseau-du-guide.mssante.fr"}
+HERE = {GATEWAY.operator: f"3{siret(siren(299_999), 1)}", GATEWAY.domain: "reseau-du-guide.mssante.fr"}
 
 
 def steps(running: Running) -> list[tuple[str, str | None]]:

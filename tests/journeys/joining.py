@@ -1,30 +1,29 @@
 """How an outside network joins, step by step, by the commands that its people and the administrators type."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tests.harness.network import DOMAIN, NAME, OPERATOR
+from tests.harness.network import GATEWAY, Network
 from tests.journeys.conftest import Running
 
-DN = f"CN=mail.reseau.example,OU={OPERATOR},O=RESEAU EXEMPLE,C=FR"
 PIECES = ("contract", "commitment", "hosting")
 FEED_PAGE = 1_000
 LOOKUP = 1_000
-LDAP_SECONDS = 300
+LDAP_SECONDS = 1_200
 
 
-def become_candidate(running: Running) -> None:
+def become_candidate(running: Running, network: Network = GATEWAY) -> None:
     """An administrator adds the network, its certificate and its domain."""
-    running.command("operator", "add", OPERATOR, "--name", NAME)
-    running.command("operator", "certificate", OPERATOR, "--dn", DN)
-    running.command("domain", "add", DOMAIN, "--operator", OPERATOR)
+    running.command("operator", "add", network.operator, "--name", "RÉSEAU EXEMPLE")
+    running.command("operator", "certificate", network.operator, "--dn", network.certificate)
+    running.command("domain", "add", network.domain, "--operator", network.operator)
 
 
-def key_file(running: Running, path: Path, *, scope: str = "publish", operator: str = OPERATOR) -> Path:
+def key_file(running: Running, path: Path, *, scope: str = "publish", operator: str = GATEWAY.operator) -> Path:
     """A file with a key of an operator."""
     issued = running.command("key", "issue", "--name", "a network", "--scope", scope, "--operator", operator)
     path.write_text(issued["key"] + "\n", encoding="ascii")
@@ -32,11 +31,13 @@ def key_file(running: Running, path: Path, *, scope: str = "publish", operator: 
     return path
 
 
-def record(running: Running, piece: str) -> Any:
+def record(running: Running, piece: str, network: Network = GATEWAY) -> Any:
     """An administrator records a piece of the conformity file."""
     today = datetime.now(UTC).date()
     days = ("--from", f"{today - timedelta(days=30)}", "--until", f"{today + timedelta(days=700)}")
-    return running.command("operator", "conformity", OPERATOR, "--kind", piece, "--reference", f"R-{piece}", *days)
+    return running.command(
+        "operator", "conformity", network.operator, "--kind", piece, "--reference", f"R-{piece}", *days
+    )
 
 
 def publish(running: Running, members: Path, key: Path, *options: str, expect: int = 0) -> Any:
@@ -82,3 +83,33 @@ def found_by_ldap(running: Running, addresses: list[str], folder: Path) -> dict[
         elif name:
             found[next(reversed(found))][name] = value
     return {entry["mail"]: entry["IdentifiantPP"] for entry in found.values()}
+
+
+def another_operator(running: Running, folder: Path, network: Network = GATEWAY) -> str:
+    """A key that reads, of some operator of the white list."""
+    other = next(each["id"] for each in running.command("operator", "list") if each["id"] != network.operator)
+    return key_file(running, folder / "other", scope="read", operator=other).read_text("ascii").strip()
+
+
+def seen_by_others(
+    running: Running, reader: str, addresses: list[str], since: int, folder: Path
+) -> Mapping[str, Callable[[], dict[str, str]]]:
+    """By channel, how to find these addresses there as another operator: address to RPPS of its holder.
+
+    The feed is read after an edition, and shows what was put since.
+    """
+
+    def on_rest() -> dict[str, str]:
+        results = looked_up(running, reader, addresses)
+        return {each["id"]: each["resource"]["practitioner"]["rpps"] for each in results if each["found"]}
+
+    def in_the_feed() -> dict[str, str]:
+        changed = changes_since(running, reader, since)
+        put = (each["resource"] for each in changed if each["kind"] == "mailbox" and "resource" in each)
+        return {each["address"]: each["practitioner"]["rpps"] for each in put}
+
+    return {
+        "REST, batches of 1 000": on_rest,
+        "the feed, from its beginning": in_the_feed,
+        "LDAP, one search for each": lambda: found_by_ldap(running, addresses, folder),
+    }

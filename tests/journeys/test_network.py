@@ -11,20 +11,24 @@ from typing import Any
 
 import pytest
 
-from tests.harness.network import DOMAIN, OPERATOR, Person, address_of, line_of, persons, write_members
+from tests.bench.network import measured
+from tests.bench.table import rendered
+from tests.harness.network import GATEWAY, Network, Person, address_of, line_of, persons, write_members
 from tests.journeys.conftest import Running
 from tests.journeys.guide import run, squeezed, steps
 from tests.journeys.joining import (
     PIECES,
+    another_operator,
     become_candidate,
     changes_since,
-    found_by_ldap,
     key_file,
     looked_up,
     publish,
     record,
+    seen_by_others,
 )
 
+DOMAIN = GATEWAY.domain
 # Persons of the sample (app/sandbox/specials.py).
 ANNE = "99900000060"
 NAMESAKES = {"99900000151", "99900000169"}
@@ -141,17 +145,12 @@ def each_line_is_told(members: Path, good: dict[str, str], faulty: dict[str, str
 def another_operator_sees_everybody(running: Running, good: dict[str, str], before: int, folder: Path) -> None:
     """On REST, in the feed and over LDAP, each member with its own number."""
     running.wait_until_everywhere()
-    other = next(each["id"] for each in running.command("operator", "list") if each["id"] != OPERATOR)
-    reader = key_file(running, folder / "other", scope="read", operator=other).read_text("ascii").strip()
-
-    results = list(looked_up(running, reader, list(good)))
-    assert {each["id"]: each["resource"]["practitioner"]["rpps"] for each in results if each["found"]} == good
-    assert {each["resource"]["operator"] for each in results} == {OPERATOR}
+    reader = another_operator(running, folder)
+    for name, found in seen_by_others(running, reader, list(good), before, folder).items():
+        assert found() == good, name
     changes = list(changes_since(running, reader, before))
     assert [each["sequence"] for each in changes] == list(range(before + 1, running.edition() + 1))
-    put = {each["key"]: each["resource"] for each in changes if each["kind"] == "mailbox"}
-    assert {address: document["practitioner"]["rpps"] for address, document in put.items()} == good
-    assert found_by_ldap(running, list(good), folder) == good
+    assert {each["resource"]["operator"] for each in looked_up(running, reader, list(good))} == {GATEWAY.operator}
     assert running.command("ldap", "verify")
 
 
@@ -175,6 +174,19 @@ def test_the_guide_leads_another_network_the_same_way(running: Running, tmp_path
     done = steps(running)
     assert len(done) >= 12
     for command, printed in done:
+        if "ldapsearch" in command:
+            running.wait_until_everywhere()
         answer = run(command, tmp_path, is_shown=printed is not None)
         if printed is not None:
             assert squeezed(answer) == squeezed(printed), command
+
+
+@pytest.mark.slow
+def test_the_benchmark_measures_every_step(running: Running, tmp_path: Path) -> None:
+    """The national size of this journey (tests/bench/network.py), so that it cannot rot."""
+    lines = measured(running, 40, tmp_path, Network("199999995", "reseau-mesure.mssante.fr"))
+    table = rendered(lines)
+    for what in ("operator add to the last LDAP entry", "in PostgreSQL: publish()", "processor: API", "the feed"):
+        assert what in table
+    assert [line.what for line in lines if line.value < 0] == []
+    assert sum(line.value for line in lines if line.what.startswith("processor")) > 0

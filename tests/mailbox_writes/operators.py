@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
-from starlette.testclient import TestClient
 
 from tests.builders import DOMAIN, FINESS, RPPS
 
@@ -50,7 +49,7 @@ def together(*calls: Callable[[], Any]) -> list[Any]:
 class Operator:
     """An operator's program."""
 
-    client: TestClient
+    client: httpx2.Client
     id: str
     headers: dict[str, str]
 

@@ -18,12 +18,13 @@ from app.embedded import free_port
 from app.main import create_app
 from app.settings import Settings
 from tests.builders import a_practitioner, a_structure, an_operator, publish
-from tests.harness.network import DOMAIN, OPERATOR
+from tests.harness.network import GATEWAY
 from tests.http.fixtures import key_for, registry
 
 __all__ = ["key_for", "registry"]
 
 PATIENCE = 60.0
+OPERATOR, DOMAIN = GATEWAY
 OTHER_DOMAIN = "autre.mssante.fr"
 # Two doctors of one name in one town, and a nurse.
 ANNE, NAMESAKE, NURSE = "99900000060", "99900000151", "99900000003"

@@ -18,8 +18,7 @@ from app.console import Refused
 from app.members import credentials
 from app.members.credentials import client_of, key_in
 from app.settings import Settings
-from tests.harness.network import DOMAIN, OPERATOR
-from tests.members.conftest import ANNE, Connection, Network, serving
+from tests.members.conftest import ANNE, DOMAIN, OPERATOR, Connection, Network, serving
 
 KINDS = ("P-256", "Ed25519", "RSA")
 

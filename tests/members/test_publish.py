@@ -12,8 +12,7 @@ import pytest
 from app.members.directory import Directory
 from app.settings import Settings
 from tests.builders import FINESS
-from tests.harness.network import DOMAIN, OPERATOR
-from tests.members.conftest import ANNE, NAMESAKE, NURSE, OTHER_DOMAIN, Connection, Network, serving
+from tests.members.conftest import ANNE, DOMAIN, NAMESAKE, NURSE, OPERATOR, OTHER_DOMAIN, Connection, Network, serving
 
 ADDRESS = f"anne@{DOMAIN}"
 

@@ -16,6 +16,7 @@ from app.console import Refused
 from app.members.credentials import Credentials
 from app.members.directory import Directory
 from app.members.rest import FIRST_PATIENCE_SECONDS, LONGEST_PAUSE, PATIENCE_SECONDS, Answered, Rest
+from tests.members.conftest import ANNE, DOMAIN, OPERATOR
 
 # What a faked directory does with a request: (status, headers, body), or None to hang up.
 Reply = tuple[int, dict[str, str], Any] | None
@@ -155,7 +156,23 @@ def test_what_was_refused_is_not_sent_again(remote: Callable[..., Remote], statu
 def test_something_else_at_the_url_is_told(remote: Callable[..., Remote]) -> None:
     with connected(remote((200, {}, b"<html>Welcome"))) as rest, pytest.raises(Refused) as refusal:
         rest.get("/v1/me")
-    assert refusal.value.code == "members.url"
+    assert refusal.value.code == "members.answer"
+
+
+@pytest.mark.parametrize("results", [[], [{"line": 1, "status": 202}]])
+def test_a_report_that_does_not_tell_what_was_done_stops_the_run(
+    remote: Callable[..., Remote], command: Callable[..., tuple[int, Any]], tmp_path: Path, results: list[Any]
+) -> None:
+    """One line too few, or one that was neither created, changed, withdrawn nor refused."""
+    me = {"operator": OPERATOR, "scopes": ["publish"], "domains": [DOMAIN]}
+    said: list[Any] = [me, {"edition": 1}, {"items": [], "next": None}, {"results": results}]
+    there = remote(*((200, {}, each) for each in said))
+    file, key = tmp_path / "members.csv", tmp_path / "publish.key"
+    file.write_text(f"adresse;rpps\nanne@{DOMAIN};{ANNE}\n", "ascii")
+    key.write_text("annuaire_k\n", "ascii")
+    url = f"http://127.0.0.1:{there.port}"
+    code, told = command("mailbox", "publish", str(file), "--key-file", str(key), "--url", url)
+    assert (code, told["error"]["code"]) == (2, "members.answer")
 
 
 def test_lines_that_an_import_holds_are_sent_again_alone(remote: Callable[..., Remote], pauses: list[float]) -> None:

@@ -74,6 +74,24 @@ def test_it_writes_what_the_drain_writes(world: psycopg.Connection[Any], setting
     assert world.execute(CATALOGUE).fetchall() == catalogue
 
 
+@pytest.mark.parametrize(
+    "kept", [(), ("organization_record",), ("organization_record", "practitioner")], ids=["nothing", "places", "people"]
+)
+def test_a_registry_that_lacks_a_kind_is_published_as_it_is(
+    kept: tuple[str, ...], world: psycopg.Connection[Any], settings: Settings
+) -> None:
+    """The registers are loaded before the mailboxes are: no row of a kind is no range of keys."""
+    for table in ("mailbox", "practitioner", "organization_record"):
+        if table not in kept:
+            world.execute(f"TRUNCATE {table} CASCADE".encode())
+    world.commit()
+    edition = build(settings)
+    assert_world(world)
+    kinds = {kind for (kind,) in world.execute("SELECT DISTINCT kind FROM publication")}
+    assert kinds == {"organization" if table == "organization_record" else table for table in kept}
+    assert (edition > 0, world.execute("SELECT count(*) FROM pending").fetchone()) == (bool(kept), (0,))
+
+
 def test_a_command_takes_this_way_by_itself(world: psycopg.Connection[Any], settings: Settings) -> None:
     told: list[int] = []
     edition = drain.drain_all(settings, progress=told.append)
