@@ -179,7 +179,7 @@ def run(professionals: int) -> list[Line]:
         _say("first load")
         first = run_import(files, environment)
         _say("next day, while the API answers")
-        with http.serving(environment) as (port, _):
+        with http.serving({**environment, **http.UNBOUND}) as (port, _):
             paths = _paths(postgres.dsn())
             with Readers(port, paths) as idle:
                 time.sleep(5)
