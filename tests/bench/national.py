@@ -184,7 +184,7 @@ def run(professionals: int) -> list[Line]:
         _say("first load")
         first = run_import(files, environment)
         _say("next day, as in a deployment: the API answers, a worker publishes what each file left")
-        with http.serving(environment) as (port, _), _working(environment):
+        with http.serving({**environment, **http.UNBOUND}) as (port, _), _working(environment):
             paths = _paths(postgres.dsn())
             with Readers(port, paths) as idle:
                 time.sleep(5)

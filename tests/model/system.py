@@ -128,13 +128,14 @@ def extraction_file(folder: Path, lines: Mapping[str, Line]) -> Path:
 
 @dataclass
 class System:
-    """One installation. `operators` and `reader` call its API; `connection` looks into its database."""
+    """One installation. `client` calls its API; `connection` looks into its database; `slapd` is what it exports to."""
 
     database: Database
     settings: Settings
     folder: Path
     keys: Mapping[str, str]
     connection: Connection
+    slapd: Slapd
     children: list[Child] = field(default_factory=list)
     client: httpx2.Client = field(default_factory=httpx2.Client)
 
@@ -153,6 +154,13 @@ class System:
     def kill(self) -> None:
         """kill -9 the API."""
         self.children.pop().kill()
+
+    def kill_slapd(self) -> None:
+        """kill -9, and another one on the same files."""
+        assert self.slapd.process is not None
+        self.slapd.process.kill()
+        self.slapd.stop()
+        self.slapd.start()
 
     def restart(self) -> None:
         """Another process in its place, once PostgreSQL knows that the first is gone."""
@@ -192,7 +200,7 @@ def installed(base: Base, folder: Path) -> Iterator[System]:
         base.slapd.empty()
         settings = base.settings.model_copy(update={"database_url": database.dsn})
         connection = database.connect(autocommit=True)
-        system = System(database, settings, folder, base.keys, connection)
+        system = System(database, settings, folder, base.keys, connection, base.slapd)
         try:
             system.start()
             yield system

@@ -67,9 +67,11 @@ def machine(histories: type[Histories]) -> Iterator[Histories]:
 def test_a_day_on_which_everything_happens(machine: Histories) -> None:
     day = Day(machine)
     _operators_write(day, machine)
+    day.does(Histories.slapd_follows, is_killed=False)
     _processes_are_killed(day)
     _persons_are_struck_off(day, machine)
     _mailboxes_move(day, machine)
+    day.does(Histories.slapd_follows, is_killed=True)
     _domains_are_revoked(day, machine)
     assert day.done == {rule.function.__name__ for rule in machine.rules}
 
