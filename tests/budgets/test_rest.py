@@ -29,6 +29,9 @@ SHOWS_NOBODY = {
     "/v1/organizations/{id}",
     "/v1/trust/domains",
     "/v1/trust/operators",
+    "/v1/trust/operators/{id}",
+    "/v1/trust/whitelist.jws",
+    "/v1/trust/whitelist.xml",
 }
 SHOWS_PERSONS: dict[str, Callable[[TestClient, int], Any]] = {
     "/v1/practitioners/{id}": lambda client, n: client.get(f"/v1/practitioners/9990000{n:04}"),

@@ -40,7 +40,7 @@ def test_a_file_is_planned_looked_at_applied_and_undone(
     page = client.get(f"/v1/imports/{planned['run']}/changes", headers=admin).json()
     ChangePage.model_validate(page)
     assert {item["action"] for item in page["items"]} == {"create"}
-    assert client.get("/v1/mailboxes").json()["items"] == []
+    assert client.get("/v1/mailboxes", headers=admin).json()["items"] == []
     before = root(registry).root
     registry.rollback()
 
@@ -49,13 +49,13 @@ def test_a_file_is_planned_looked_at_applied_and_undone(
     done = settled(client, admin, planned["run"])
     assert (done["state"], done["applied_by"]) == ("applied", done["planned_by"])
     assert done["edition"]["after"] > done["edition"]["before"]
-    assert client.get("/v1/mailboxes").json()["total"]["value"] == 5
+    assert client.get("/v1/mailboxes", headers=admin).json()["total"]["value"] == 5
 
     assert client.post(f"/v1/imports/{planned['run']}/undo", headers=admin).status_code == 202
     undone = settled(client, admin, planned["run"])
     assert (undone["state"], undone["undone_by"]) == ("undone", done["planned_by"])
     assert undone["edition"]["undone"] > undone["edition"]["after"]
-    assert client.get("/v1/mailboxes").json()["items"] == []
+    assert client.get("/v1/mailboxes", headers=admin).json()["items"] == []
     assert root(registry).root == before
     for shown in (answered, planned, done, undone):
         Run.model_validate(shown)
