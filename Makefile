@@ -1,7 +1,7 @@
 # annuaire, by make. `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test demo test test-faults test-model check bench bench-import bench-load bench-network fix types db migration openapi docs clean
+.PHONY: help setup system system-test demo test test-faults test-model check bench bench-import bench-harvest bench-load bench-network fix types db migration openapi docs clean
 
 # The newest way in that is new enough; PYTHON=… chooses.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -67,6 +67,9 @@ bench-load: setup ## six kinds of write, reads and LDAP searches at once on a di
 
 bench-network: setup ## an outside network of 62 000 members joins, from operator add to its last LDAP entry (about 10 minutes)
 	$(BIN)/python -m tests.bench.network $(ARGS)
+
+bench-harvest: setup ## what an enumerator gets over REST and LDAP, and that honest users are never stopped (about 10 minutes)
+	$(BIN)/python -m tests.bench.harvest $(ARGS)
 
 fix: setup ## format, and repair what the linter can
 	$(BIN)/ruff format

@@ -22,6 +22,8 @@ HEADER = b"x-request-id"
 Observer = Callable[[str, str, int, float], None]
 # (scope of the request, status)
 Noter = Callable[[Scope, int], None]
+# What stands in the headers of every answer to a request.
+Teller = Callable[[Scope], list[tuple[bytes, bytes]]]
 
 
 def configure(level: str) -> None:
@@ -41,17 +43,23 @@ def configure(level: str) -> None:
 
 
 class RequestLog:
-    """Give each request an id, echo it on every answer, time it, and answer what nobody expected.
+    """Give each request an id, echo it on every answer with what is `told`, time it, and answer what nobody expected.
 
     It stands around everything else, so that errors of other middleware carry the id too.
     """
 
     def __init__(
-        self, app: ASGIApp, observe: Observer, note: Noter, unexpected: Callable[[str | None], Response]
+        self,
+        app: ASGIApp,
+        observe: Observer,
+        note: Noter,
+        told: Teller,
+        unexpected: Callable[[str | None], Response],
     ) -> None:
         self._app = app
         self._observe = observe
         self._note = note
+        self._told = told
         self._unexpected = unexpected
         self._logger = structlog.get_logger(__name__)
 
@@ -68,7 +76,7 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], echo]
+                message["headers"] = [*message["headers"], *self._told(scope), echo]
             await send(message)
 
         structlog.contextvars.bind_contextvars(request_id=request_id)

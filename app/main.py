@@ -18,8 +18,8 @@ from app.access.proxy import Proxies
 from app.access.rules import guarded
 from app.access.usage import Usage
 from app.body_limit import limited
+from app.budgets import headers as budget_headers
 from app.budgets.allowance import Budgets
-from app.budgets.headers import RateLimitHeaders
 from app.db import open_engine, read_pool, write_pool
 from app.direct import direct
 from app.head import HeadAsGet
@@ -72,12 +72,12 @@ def create_app(settings: Settings) -> FastAPI:
     _hold(app, settings, peppers)
     openapi.install(app)
     problems.install(app)
-    app.add_middleware(RateLimitHeaders)
     app.add_middleware(HeadAsGet)
     app.add_middleware(
         logs.RequestLog,
         observe=app.state.metrics.observe,
         note=app.state.consultations.note,
+        told=budget_headers.of_request,
         unexpected=problems.unexpected,
     )
     return app

@@ -10,7 +10,7 @@ same, whenever they are sent.
 
 from functools import lru_cache
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from app.budgets.allowance import Allowance
 from app.budgets.rate import WINDOW
@@ -20,25 +20,10 @@ DAY = 86_400
 FEW = 0.1
 
 
-class RateLimitHeaders:
-    """Say what the caller may do, on errors too. It stands outside of what renders them."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def send_with_limits(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                allowance = scope.get("state", {}).get("allowance")
-                if allowance is not None:
-                    message["headers"] = [*message["headers"], *limits(allowance)]
-            await send(message)
-
-        await self._app(scope, receive, send_with_limits)
+def of_request(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """The headers of a request, answered or refused; none where no rule was asked what its caller may do."""
+    allowance = scope["state"].get("allowance") if "state" in scope else None
+    return [] if allowance is None else limits(allowance)
 
 
 def limits(allowance: Allowance) -> list[tuple[bytes, bytes]]:

@@ -86,12 +86,12 @@ class Ledger:
 
         With `whole`, nobody new is granted unless all are.
         """
-        day, now = self._today(), self._clock()
-        caller = account.caller
+        caller, now = account.caller, self._clock()
+        day = self._today(now)
         known = {person for person in persons if (caller, person) in day.pairs}
-        fresh = list(dict.fromkeys(person for person in persons if person not in known))
-        if not fresh and caller in day.seen:
+        if caller in day.seen and known.issuperset(persons):
             return Charged(known, Standing(day.seen[caller], int(day.until - now)))
+        fresh = list(dict.fromkeys(person for person in persons if person not in known))
         parameters = {
             "caller": self._named(caller),
             "persons": [self._digest(caller, person) for person in fresh],
@@ -107,9 +107,10 @@ class Ledger:
 
     def remembered(self, caller: str) -> Standing | None:
         """The standing of a caller as far as this process knows it; another may have shown more since."""
-        day = self._today()
+        now = self._clock()
+        day = self._today(now)
         seen = day.seen.get(caller)
-        return None if seen is None else Standing(seen, int(day.until - self._clock()))
+        return None if seen is None else Standing(seen, int(day.until - now))
 
     async def standing(self, caller: str) -> Standing:
         """The standing of a caller, asked of the database."""
@@ -117,8 +118,8 @@ class Ledger:
             row = await (await connection.execute(STANDING, {"caller": self._named(caller)})).fetchone()
         return Standing(*(row or ()))
 
-    def _today(self) -> _Day:
-        if self._clock() >= self._day.until:
+    def _today(self, now: float) -> _Day:
+        if now >= self._day.until:
             self._day = _Day(self._day.date, float("inf"))
         return self._day
 

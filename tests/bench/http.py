@@ -10,10 +10,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import NamedTuple
 from urllib.parse import quote
 
 import psycopg
+from pydantic import SecretStr
 
+from app.access.keys import issue
 from app.embedded.ports import free_port
 from tests.bench import database
 from tests.bench.table import Line
@@ -76,15 +79,15 @@ async def client(port: int, requests: list[bytes]) -> list[float]:
     return latencies
 
 
-async def _load(port: int, paths: list[str]) -> tuple[float, list[float]]:
-    requests = [f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode() for path in paths]
+async def _load(port: int, paths: list[str], headers: str = "") -> tuple[float, list[float]]:
+    requests = [f"GET {path} HTTP/1.1\r\nHost: bench\r\n{headers}\r\n".encode() for path in paths]
     started = time.perf_counter()
     done = await asyncio.gather(*(client(port, requests[first::CONNECTIONS]) for first in range(CONNECTIONS)))
     return time.perf_counter() - started, sorted(latency for latencies in done for latency in latencies)
 
 
 def measure(dsn: str, environment: Mapping[str, str], *, requests: int = REQUESTS, seconds: int) -> list[Line]:
-    """Requests a second, CPU a request of the app, and the 99th percentile."""
+    """Requests a second, CPU a request of the app, and the 99th percentile; and what a key and a budget add."""
     with psycopg.connect(dsn) as connection:
         addresses = [key for (key,) in connection.execute("SELECT key FROM publication WHERE kind = 'mailbox'")]
     chance = random.Random(1)  # noqa: S311 - a benchmark
@@ -92,11 +95,41 @@ def measure(dsn: str, environment: Mapping[str, str], *, requests: int = REQUEST
     limit = database.read_limit(dsn, seconds=seconds)
     with serving({**environment, **UNBOUND}) as (port, pid):
         asyncio.run(_load(port, paths[: requests // 10]))
-        before = cpu_seconds(pid)
-        elapsed, latencies = asyncio.run(_load(port, paths))
-        cpu = cpu_seconds(pid) - before
+        free = _measured(port, pid, paths)
+    bound = _key(dsn, environment, budget=len(addresses))
+    with serving({**environment, "ANNUAIRE_KEY_RATE": "0"}) as (port, pid):
+        known = _measured(port, pid, paths, _key(dsn, environment))
+        new = _measured(port, pid, paths, bound)
+        again = _measured(port, pid, paths, bound)
     return [
-        Line("GET /v1/mailboxes/{address}", requests / elapsed, "/s", "pgbench one-row select", limit),
-        Line("  app CPU a request", cpu / requests * 1e6, "µs"),
-        Line("  99th percentile", latencies[int(len(latencies) * 0.99)] * 1e6, "µs"),
+        Line("GET /v1/mailboxes/{address}", free.rate, "/s", "pgbench one-row select", limit),
+        Line("  app CPU a request", free.cpu, "µs"),
+        Line("  99th percentile", free.p99, "µs"),
+        Line("  with a key, app CPU a request", known.cpu, "µs", "without", free.cpu),
+        Line("  with a budget, who was seen before", again.cpu, "µs", "with a key", known.cpu),
+        Line("  with a budget, some seen for the first time", new.cpu, "µs", "with a key", known.cpu),
     ]
+
+
+class Measured(NamedTuple):
+    """Requests a second, CPU µs of the app a request, 99th percentile of the latency in µs."""
+
+    rate: float
+    cpu: float
+    p99: float
+
+
+def _measured(port: int, pid: int, paths: list[str], headers: str = "") -> Measured:
+    before = cpu_seconds(pid)
+    elapsed, latencies = asyncio.run(_load(port, paths, headers))
+    cpu = (cpu_seconds(pid) - before) / len(paths)
+    return Measured(len(paths) / elapsed, cpu * 1e6, latencies[int(len(latencies) * 0.99)] * 1e6)
+
+
+def _key(dsn: str, environment: Mapping[str, str], *, budget: int | None = None) -> str:
+    """The header of a new key that reads."""
+    with psycopg.connect(dsn) as connection:
+        _, text = issue(
+            connection, SecretStr(environment["ANNUAIRE_KEY_PEPPER"]), "bench", ["read"], None, budget=budget
+        )
+    return f"Authorization: Bearer {text}\r\n"

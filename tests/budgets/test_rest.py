@@ -229,6 +229,27 @@ def test_each_address_has_a_budget_of_its_own(small: Settings, people: list[str]
     assert asked_from("2001:db8:0:100::1") == BUDGET
 
 
+def test_an_address_is_forwarded_by_the_trusted_proxy_alone(small: Settings, people: list[str]) -> None:
+    settings = small.model_copy(update={"trusted_proxies": ("192.0.2.0/24",)})
+
+    def seen(peer: str, *forwarded: str) -> int:
+        """How many persons those see together who are said to ask, each from another end of the list."""
+        with TestClient(create_app(settings), client=(peer, 1)) as client:
+            return len(
+                {
+                    person
+                    for number, hops in enumerate(forwarded)
+                    for person in people[:: (-1) ** number]
+                    if client.get(f"/v1/practitioners/{person}", headers={"X-Forwarded-For": hops}).status_code == 200
+                }
+            )
+
+    assert seen("192.0.2.7", "198.51.100.1", "198.51.100.2") == len(people)
+    # The last hop before the proxy is who asks: what stands further left it may have made up.
+    assert seen("192.0.2.7", "198.51.100.3", "198.51.100.99, 198.51.100.3") == BUDGET
+    assert seen("203.0.113.9", "198.51.100.4", "198.51.100.5") == BUDGET
+
+
 @pytest.fixture
 def bound(key_for: Callable[..., dict[str, str]]) -> dict[str, str]:
     """A key that may newly see three persons a day."""
