@@ -7,9 +7,12 @@
 The entries are read first, so that no member can be refused for what the tree holds. A batch that is refused all the
 same is healed at once by plain writes, since slapd has already sent its members to the replicas (it undoes them on its
 own tree alone); a mailbox that slapd refuses even then is set aside, named in the log and in the report.
+
+The last mailbox of a tree is removed by a plain write: slapd before 2.6.11 refuses that in a transaction (ITS#10304).
+So members that remove come last, after those that add.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -92,6 +95,12 @@ def apply(exporter: Exporter, documents: Documents, before: int, after: int) -> 
         return _said(Written(refused=refused))
     top = exporter.tree.suffix
     moves = [MoveEdition(top, before, after)] if after != before else []
+    if _leaves_nothing(exporter, operations):
+        _require_edition(exporter, before)
+        written = _write_each(exporter, entries)
+        _move(exporter, moves, before)
+        written.refused.update(refused)
+        return _said(written)
     try:
         exporter.commit([MoveEdition(top, before, before), *operations, *moves])
     except BatchRefused as refusal:
@@ -118,10 +127,26 @@ def _operations(exporter: Exporter, entries: Mapping[str, Entry | None]) -> list
     differences = (
         difference(exporter.tree.dn(address), stored.get(address), expected) for address, expected in entries.items()
     )
-    return [operation for operation in differences if operation is not None]
+    return sorted(
+        (operation for operation in differences if operation is not None),
+        key=lambda operation: isinstance(operation, Delete),
+    )
+
+
+def _leaves_nothing(exporter: Exporter, operations: Sequence[Operation]) -> bool:
+    """Whether these remove all mailboxes that the tree holds; it is asked only where nothing else is done."""
+    is_removal = bool(operations) and all(isinstance(operation, Delete) for operation in operations)
+    return is_removal and not exporter.holds_more_than(len(operations))
 
 
 def _heal(exporter: Exporter, entries: Mapping[str, Entry | None]) -> Written:
+    """What a transaction could not do."""
+    written = _write_each(exporter, entries)
+    written.healed = written.added + written.modified + written.deleted
+    return written
+
+
+def _write_each(exporter: Exporter, entries: Mapping[str, Entry | None]) -> Written:
     """Each member as a plain write; what slapd refuses even so is set aside."""
     written = Written()
     for address, expected in entries.items():
@@ -134,7 +159,6 @@ def _heal(exporter: Exporter, entries: Mapping[str, Entry | None]) -> Written:
         else:
             if operation is not None:
                 written.count(operation)
-                written.healed += 1
     return written
 
 
