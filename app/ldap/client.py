@@ -8,7 +8,6 @@ No password exists: slapd reads our uid from its private socket (SASL EXTERNAL o
     └── BatchRefused      a transaction was refused as a whole: nothing of it was written
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -33,8 +32,6 @@ TRANSACTION_END = "1.3.6.1.1.21.3"
 IN_TRANSACTION = [("1.3.6.1.1.21.2", True, b"")]
 COMMIT = bytes.fromhex("30020400")  # SEQUENCE { identifier "" }, commit defaults to TRUE
 ABORT = bytes.fromhex("30050101000400")  # SEQUENCE { commit FALSE, identifier "" }
-
-CONNECTIONS, EXECUTING = "cn=Connections,cn=Monitor", "monitorConnectionOpsExecuting"
 
 NO_SUCH_OBJECT = 32
 INSUFFICIENT_ACCESS = 50
@@ -183,31 +180,11 @@ class Exporter:
                 refusal = self._denied() or BatchRefused(
                     f"slapd refused {operation.dn}: {_words(self._connection.result)}"
                 )
-                self._let_members_rest()
                 self._extended(TRANSACTION_END, ABORT)
                 raise refusal
-        self._let_members_rest()
         self._extended(TRANSACTION_END, COMMIT)
         if self._connection.result["result"]:
             raise self._denied() or BatchRefused(f"slapd refused the transaction: {_words(self._connection.result)}")
-
-    def executing(self) -> int:
-        """The most operations that slapd executes on a connection of ours, this question included; 0: it hides them."""
-        asked = f"(monitorConnectionAuthzDN={escape(f'cn=exporter,{self.tree.suffix}')})"
-        found = self._search(CONNECTIONS, ldap3.LEVEL, [EXECUTING], asked)
-        return max((int(attributes[EXECUTING][0]) for _, attributes in found), default=0)
-
-    def _let_members_rest(self) -> None:
-        """Wait until no thread of slapd holds a member any more.
-
-        slapd answers a member before the thread that queued it is done with it; the end of the transaction frees it. A
-        thread that comes too late reads freed memory, and slapd dies: with 2.5.13 once in some hundred transactions. A
-        slapd that hides its cn=Monitor from us is not waited for. Raises LdapUnreachable.
-        """
-        deadline = time.monotonic() + ANSWER_SECONDS
-        while self.executing() > 1:
-            if time.monotonic() > deadline:
-                raise LdapUnreachable("slapd does not come to an end with what it has answered")
 
     def _denied(self) -> LdapFailed | None:
         if self._connection.result["result"] != INSUFFICIENT_ACCESS:

@@ -172,26 +172,6 @@ def test_the_last_mailbox_of_a_tree_is_removed_without_a_refusal(exporter: Expor
     assert (emptied.deleted, emptied.healed, held(exporter), edition(exporter)) == (1, 0, {}, now + 2)
 
 
-def test_slapd_shows_the_exporter_what_it_executes(exporter: Exporter) -> None:
-    """Without it the exporter would not wait for members that a thread still holds."""
-    assert exporter.executing() >= 1
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("synced")
-def test_slapd_survives_many_small_transactions(exporter: Exporter, slapd: Slapd) -> None:
-    """It died in every second run of this length while the end of a transaction could overtake its last member."""
-    process = slapd.process
-    now = edition(exporter)
-    one = a_mailbox(address="bon@ch-exemple.mssante.fr")
-    for number in range(now, now + 600):
-        coming = one if (number - now) % 2 == 0 else None
-        written = apply(exporter, {one["address"]: coming}, number, number + 1)
-        assert written.added + written.deleted == 1
-    assert slapd.is_running
-    assert slapd.process is process
-
-
 def test_an_edition_the_database_never_reached_is_reconciled(
     world: psycopg.Connection[Any], ldap_settings: Settings, exporter: Exporter
 ) -> None:
