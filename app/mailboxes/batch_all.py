@@ -55,10 +55,10 @@ async def _committed(connection: Connection, writer: Writer, body: Body, token: 
         if any(isinstance(verdict, Problem) for _, verdict in tried):
             raise _refusal(tried)
         admitted = outcomes([verdict for _, verdict in tried])
-        marks = await _publish(connection, admitted)
         told = answer([report.done(line, verdict.status) for line, verdict in tried if isinstance(verdict, Outcome)])
         if token:
             await idempotency.keep(connection, token, told)
+        marks = await _publish(connection, admitted)
         for acts in _cut(admitted, LARGEST):
             await audit(connection, writer, acts)
     return told, marks

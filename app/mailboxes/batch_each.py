@@ -17,7 +17,7 @@ from app.mailboxes.batch_body import Body, Line, lines
 from app.mailboxes.idempotency import Answer, Token
 from app.mailboxes.outcome import Outcome
 from app.mailboxes.portions import Size, portions
-from app.mailboxes.writing import PASSING, Connection, Writer, audit, publish, store
+from app.mailboxes.writing import PASSING, Connection, Writer, conclude, remember, rolled_back, store
 from app.problems import Problem, WriteBusy
 
 logger = structlog.get_logger(__name__)
@@ -72,19 +72,22 @@ async def _portion(
 async def _once(
     connection: Connection, writer: Writer, portion: Sequence[Line], token: Token | None, size: Size
 ) -> list[str]:
-    async with connection.pipeline(), connection.transaction():
-        standing = await stand_for(connection, writer, portion)
-        started = time.monotonic()
-        verdicts = judged(writer, portion, standing)
-        admitted = outcomes(verdicts)
-        await publish(connection, await store(connection, admitted))
-        told = [
-            report.done(line, verdict.status) if isinstance(verdict, Outcome) else report.refused(line, verdict)
-            for line, verdict in zip(portion, verdicts, strict=True)
-        ]
-        if token:
-            await idempotency.progress(connection, token, told)
-        await audit(connection, writer, admitted)
+    async with rolled_back(connection):
+        async with connection.pipeline():
+            await connection.execute("BEGIN", prepare=False)
+            standing = await stand_for(connection, writer, portion)
+            started = time.monotonic()
+            verdicts = judged(writer, portion, standing)
+            admitted = outcomes(verdicts)
+            told = [
+                report.done(line, verdict.status) if isinstance(verdict, Outcome) else report.refused(line, verdict)
+                for line, verdict in zip(portion, verdicts, strict=True)
+            ]
+            if token:
+                await idempotency.progress(connection, token, told)
+            await store(connection, admitted)
+            await remember(connection, writer, admitted)
+        await conclude(connection)
     size.learn(len(portion), started)
     return told
 

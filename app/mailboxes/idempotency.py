@@ -45,11 +45,6 @@ KEEP = """
 UPDATE idempotency_key SET status = %(status)s, headers = %(headers)s, body = %(body)s
 WHERE operator = %(operator)s AND key = %(key)s
 """
-KEEP_MADE = """
-WITH answer AS ({answer})
-UPDATE idempotency_key k SET status = a.status, headers = a.headers, body = a.body FROM answer a
-WHERE k.operator = %(operator)s AND k.key = %(key)s RETURNING a.status, a.headers, a.body
-"""
 
 
 class Answer(NamedTuple):
@@ -117,11 +112,6 @@ async def claim(connection: Connection, token: Token) -> Answer | None:
 
 def in_flight() -> IdempotencyInFlight:
     return IdempotencyInFlight("Send it again after a moment: then you get its answer.")
-
-
-def keeping(answer: str) -> str:
-    """The statement that makes an answer, made to keep it as well."""
-    return KEEP_MADE.format(answer=answer)
 
 
 async def keep(connection: Connection, token: Token, answer: Answer) -> Answer:

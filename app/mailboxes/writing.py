@@ -1,19 +1,21 @@
 """Writes of operators: judged and carried out in one transaction, for one request or for a portion of a batch.
 
-    idempotency key ─► stand: what is known, under locks ─► judge: the rules, pure ─► carry_out: rows, publish()
-                    ─► answer ─► audit (lock 10, last) ─► commit
+    idempotency key ─► stand: what is known, under locks ─► judge: the rules, pure ─► store: rows
+                    ─► conclude: publish() (lock 4), answer, audit (lock 10), commit
 
-Statements go out in a pipeline: a write waits for the database twice, once for what it must know, and once at its
-commit; so the publication lock is never held while the event loop does something else.
+A write waits for the database three times: for what it must know, for its rows, and for its conclusion, which is one
+message: others queue behind its locks, and must not wait for a program that gets ready to send the next statement.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.pq import TransactionStatus
 
 from app.access.caller import Identity
 from app.identifiers import organization_candidates, practitioner_keys
@@ -27,6 +29,7 @@ from app.mailboxes.wish import MailboxPatch, MailboxPut, Wish
 from app.mailboxes.withdraw import withdraw
 
 Connection = psycopg.AsyncConnection[Any]
+UNFINISHED = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 # Somebody else wrote between two statements, against an order of locks that we do not know: the same work may succeed.
 PASSING = (psycopg.errors.UniqueViolation, psycopg.errors.ForeignKeyViolation, psycopg.errors.DeadlockDetected)
 
@@ -52,25 +55,28 @@ async def run(connection: Connection, name: str, **parameters: Any) -> psycopg.A
 
 async def stand(connection: Connection, writer: Writer, wishes: Sequence[Wish]) -> Standing:
     """What must be known to judge these writes, held until the transaction ends. Raises LockNotAvailable."""
-    addresses = sorted({wish.address for wish in wishes})
-    domains = sorted({wish.address.domain for wish in wishes})
     persons, structures = _holders_asked(wishes)
-    who = {"operator": writer.operator, "certificate": writer.caller.certificate}
-    owned = await run(connection, "domains", domains=domains, **who)
-    faults = await run(connection, "faults", operator=writer.operator)
-    people = await run(connection, "persons", persons=persons) if persons else None
-    asked, candidates = [each[0] for each in structures], [each[1] for each in structures]
-    places = await run(connection, "structures", asked=asked, candidates=candidates) if asked else None
-    await run(connection, "hold_mailboxes", addresses=addresses, **who)
-    cursor = connection.cursor(row_factory=dict_row)
-    found = {"addresses": addresses, "quarantine": writer.quarantine_days, **who}
-    there = await cursor.execute(STATEMENTS["mailboxes"].encode(), found)
+    asked = await run(
+        connection,
+        "stand",
+        operator=writer.operator,
+        certificate=writer.caller.certificate,
+        domains=sorted({wish.address.domain for wish in wishes}),
+        persons=persons,
+        asked=[text for text, _ in structures],
+        candidates=[candidate for _, candidate in structures],
+        addresses=sorted({wish.address for wish in wishes}),
+        quarantine=writer.quarantine_days,
+    )
+    found = await asked.fetchone()
+    assert found is not None  # noqa: S101 - a function call always gives a row
+    domains, faults, people, places, mailboxes = found
     return Standing(
-        faults=tuple(await faults.fetchall()),
-        domains=frozenset(name for (name,) in await owned.fetchall()),
-        persons=dict(await people.fetchall() if people else ()),
-        structures=_grouped(await places.fetchall() if places else ()),
-        mailboxes={row["address"]: _current(row) for row in await there.fetchall()},
+        faults=tuple((code, detail) for code, detail in faults or ()),
+        domains=frozenset(domains),
+        persons=people or {},
+        structures=_grouped(places or ()),
+        mailboxes={known["address"]: _current(known) for known in mailboxes or ()},
     )
 
 
@@ -88,8 +94,8 @@ def judge(writer: Writer, wish: Wish, standing: Standing) -> Outcome:
     return withdraw(writer.operator, wish, standing)
 
 
-async def store(connection: Connection, outcomes: Sequence[Outcome]) -> list[str]:
-    """Write the rows of these outcomes, of different addresses. Returns the addresses that changed."""
+async def store(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    """Write the rows of these outcomes, of different addresses."""
     changed = [outcome for outcome in outcomes if outcome.is_changed]
     fresh = [outcome.after for outcome in changed if outcome.before is None]
     known = [outcome.after for outcome in changed if outcome.before is not None]
@@ -101,7 +107,6 @@ async def store(connection: Connection, outcomes: Sequence[Outcome]) -> list[str
     if reborn:
         await run(connection, "detach", addresses=[row.address for row in reborn])
         await run(connection, "attach", rows=_as_json(reborn))
-    return [outcome.after.address for outcome in changed]
 
 
 async def publish(connection: Connection, addresses: Sequence[str]) -> None:
@@ -112,21 +117,58 @@ async def publish(connection: Connection, addresses: Sequence[str]) -> None:
 
 async def audit(connection: Connection, writer: Writer, outcomes: Iterable[Outcome]) -> None:
     """Write down what was done. The last statement before the commit."""
-    acts = [outcome for outcome in outcomes if outcome.is_changed]
+    acts = [_act(outcome) for outcome in outcomes if outcome.is_changed]
     if acts:
-        await run(
-            connection,
-            "audit",
-            actor=writer.caller.id,
-            credential=writer.caller.credential,
-            operator=writer.operator,
-            request_id=writer.request_id,
-            actions=[act.action for act in acts],
-            keys=[act.after.address for act in acts],
-            befores=[act.before.digest if act.before else None for act in acts],
-            afters=[act.after.digest for act in acts],
-            details=[act.detail for act in acts],
-        )
+        await run(connection, "audit", acts=json.dumps(acts), **_who(writer))
+
+
+async def remember(connection: Connection, writer: Writer, outcomes: Iterable[Outcome], **asked: Any) -> None:
+    """Give the transaction what it is to publish and to write down at its end; `asked`: what is to be answered."""
+    writes = {
+        **_who(writer),
+        "acts": [_act(outcome) for outcome in outcomes if outcome.is_changed],
+        **asked,
+    }
+    await run(connection, "remember", writes=json.dumps(writes))
+
+
+async def conclude(connection: Connection) -> tuple[Any, ...]:
+    """Publish, answer, write down and commit what the transaction remembers. Takes the locks of both.
+
+    Sent as one message, outside of a pipeline: between publish() and the commit nothing waits for us.
+    """
+    concluded = await connection.execute(STATEMENTS["conclude"].encode(), prepare=False)
+    return await concluded.fetchone() or ()
+
+
+@asynccontextmanager
+async def rolled_back(connection: Connection) -> AsyncIterator[None]:
+    """What the body begins and does not commit is undone."""
+    try:
+        yield
+    finally:
+        if connection.info.transaction_status in UNFINISHED:
+            await connection.execute("ROLLBACK")
+
+
+def _who(writer: Writer) -> dict[str, Any]:
+    return {
+        "actor": writer.caller.id,
+        "credential": writer.caller.credential,
+        "operator": writer.operator,
+        "request_id": writer.request_id,
+    }
+
+
+def _act(outcome: Outcome) -> dict[str, Any]:
+    """What the audit trail keeps of an outcome."""
+    return {
+        "action": outcome.action,
+        "address": outcome.after.address,
+        "before": outcome.before.digest.hex() if outcome.before else None,
+        "after": outcome.after.digest.hex(),
+        "detail": outcome.detail,
+    }
 
 
 def _holders_asked(wishes: Iterable[Wish]) -> tuple[list[str], list[tuple[str, str]]]:
@@ -148,7 +190,8 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
 def _current(found: Mapping[str, Any]) -> Current:
     values = {name: value for name, value in found.items() if name in Row.__dataclass_fields__}
     holders = tuple(map(Holder, found["practitioners"], found["organizations"]))
-    return Current(Row(**values, holders=holders), found["etag"], found["withdrawn_at"], found["is_quarantined"])
+    withdrawn_at = found["withdrawn_at"] and datetime.fromisoformat(found["withdrawn_at"])
+    return Current(Row(**values, holders=holders), found["etag"], withdrawn_at, found["is_quarantined"])
 
 
 def _as_json(rows: Iterable[Row]) -> str:

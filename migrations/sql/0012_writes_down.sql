@@ -1,3 +1,5 @@
+DROP FUNCTION stand_for_writes(text, text, text[], text[], text[], text[], text[], integer);
+DROP FUNCTION conclude_writes(json);
 DROP FUNCTION owners_view(text);
 DROP VIEW own_mailbox;
 DROP VIEW stated_mailbox;
