@@ -8,7 +8,7 @@ from app.embedded import Postgres, Slapd
 from app.settings import Settings
 
 RULES = ("checks", "follower", "writes", "files", "trust", "moves", "crashes")
-pytest.register_assert_rewrite(*(f"tests.model.{name}" for name in RULES), "tests.publication.world")
+pytest.register_assert_rewrite(*(f"tests.model.{name}" for name in RULES))
 
 from tests.model.histories import Histories  # noqa: E402 - its modules are rewritten by the line above
 from tests.model.system import made_base  # noqa: E402
