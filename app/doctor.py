@@ -19,6 +19,7 @@ from app.console import Refused, one_line
 from app.db import alembic_config, connect, schema_unknown, sqlalchemy_url
 from app.embedded.binaries import find_postgres, find_slapd
 from app.settings import Settings
+from app.signing import signing_of
 
 PATIENCE = 5
 # A revocation list that ends so soon is worth a word.
@@ -46,6 +47,7 @@ def examine(settings: Settings) -> list[Finding]:
         "white list": _white_list,
         "pending": _pending,
         "client certificates": _client_certificates,
+        "signing key": _signing_key,
         "duties": _duties,
         "transfers": _transfers,
         "ldap": _ldap,
@@ -132,6 +134,13 @@ def _client_certificates(settings: Settings) -> tuple[bool | None, str]:
         return False, "none are believed: no proxy is trusted (ANNUAIRE_TRUSTED_PROXIES)"
     said = f"the first of their revocation lists runs out on {until:%Y-%m-%d %H:%M} UTC"
     return (True if until - now > LIST_NOTICE else None), said
+
+
+def _signing_key(settings: Settings) -> tuple[bool | None, str]:
+    signing = signing_of(settings)
+    if signing.signer is None:
+        return None, "none: checkpoints and manifests are not signed, no copy can be proved (ANNUAIRE_SIGNING_KEY)"
+    return True, f"{signing.signer.kid} signs; {len(signing.public_keys()['keys'])} public keys are shown"
 
 
 def _transfers(settings: Settings) -> tuple[bool | None, str]:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 
-from app import documentation, health, logs, openapi, problems
+from app import documentation, health, logs, openapi, problems, signing
 from app.access import audit_routes as audit
 from app.access import oauth_routes as oauth
 from app.access import routes as access
@@ -49,7 +49,7 @@ LARGEST_BODY = 1_000_000
 # The most asked first.
 FEATURES = (
     *(mailboxes, practitioners, organizations, publication, mailbox_writes, mailbox_batches, own_mailboxes),
-    *(trust, access, oauth, audit, notices, transfers, imports, health, documentation),
+    *(trust, access, oauth, audit, notices, transfers, imports, signing, health, documentation),
 )
 
 
@@ -97,6 +97,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.feed_cursors = FeedCursors(app.state.cursors)
     app.state.budgets = Budgets(settings)
     app.state.digests = Digests()
+    app.state.signing = signing.signing_of(settings)
     app.state.white_lists = WhiteLists(signer_of(settings), settings.white_list_contact)
     app.state.spool = Spool(settings.spool_dir, settings.import_upload_limit)
     app.state.exports = CapacityLimiter(MOST_EXPORTS)

@@ -24,6 +24,13 @@ MailDomains = Annotated[
 ]
 
 
+# Files separated by spaces.
+Paths = Annotated[
+    tuple[Path, ...] | None,
+    NoDecode,
+    BeforeValidator(lambda given: given.split() or None if isinstance(given, str) else given),
+]
+
 UNIX_SOCKET = "unix"
 
 
@@ -99,6 +106,10 @@ class Settings(BaseSettings):
     white_list_key: Path | None = None
     white_list_certificate: Path | None = None
     white_list_contact: str | None = None
+
+    # What signs checkpoints and manifests, and further public keys that are shown (app.signing).
+    signing_key: Path | None = None
+    former_signing_keys: Paths = None
 
     pg_bin: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -46,6 +46,7 @@ RULES: Mapping[str, Rule | Mapping[str, Rule]] = {
     "/docs/{asset}": Rule.OPEN,
     "/problems/{slug}": Rule.OPEN,
     "/.well-known/oauth-authorization-server": Rule.OPEN,
+    "/.well-known/annuaire-keys.json": Rule.OPEN,
     # It asks of its caller what no key can show: an assertion, checked by the route itself.
     "/oauth2/token": Rule.OPEN,
     "/v1/edition": Rule.OPEN,
