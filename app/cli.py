@@ -29,7 +29,7 @@ from app.imports.commands import app as import_app
 from app.ldap.commands import app as ldap_app
 from app.members.commands import mailbox_app
 from app.notices.commands import app as notice_app
-from app.publication.commands import digest
+from app.publication.commands import digest, restored
 from app.sandbox.commands import app as sandbox_app
 from app.transfers.commands import app as transfer_app
 from app.trust.domain_commands import domain_app
@@ -48,6 +48,7 @@ app = typer.Typer(
 db_app = typer.Typer(no_args_is_help=True, help="The schema of the database.")
 app.add_typer(db_app, name="db")
 app.command(epilog="Example: annuaire digest --json --data-dir var")(digest)
+db_app.command(epilog="Example: annuaire db restored --data-dir var")(restored)
 app.add_typer(import_app, name="import")
 app.add_typer(audit_app, name="audit")
 app.add_typer(key_app, name="key")

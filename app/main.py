@@ -35,6 +35,7 @@ from app.organizations import routes as organizations
 from app.paging import Cursors
 from app.practitioners import routes as practitioners
 from app.publication import routes as publication
+from app.publication.arrivals import Arrivals
 from app.publication.feed import FeedCursors
 from app.publication.state import Digests
 from app.settings import Settings
@@ -95,6 +96,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.certificates = Certificates(settings, app.state.proxies)
     app.state.cursors = Cursors(settings.key_pepper, *former_peppers(settings))
     app.state.feed_cursors = FeedCursors(app.state.cursors)
+    app.state.arrivals = Arrivals(settings)
     app.state.budgets = Budgets(settings)
     app.state.digests = Digests()
     app.state.signing = signing.signing_of(settings)
@@ -115,7 +117,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await app.state.write_pool.open(wait=False)
     await app.state.budgets.open()
     try:
-        async with app.state.usage.kept(app.state.engine), app.state.consultations.kept():
+        async with (
+            app.state.usage.kept(app.state.engine),
+            app.state.consultations.kept(),
+            app.state.arrivals.kept(),
+        ):
             yield
     finally:
         await app.state.write_pool.close()

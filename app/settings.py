@@ -115,6 +115,8 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     drain_lock_ms: int = Field(100, ge=1)
     publish_wide: int = Field(1_000, ge=1)
+    feed_days: int = Field(30, ge=1)
+    feed_waiters: int = Field(200, ge=0)
 
     @model_validator(mode="after")
     def _certificates_need_lists(self) -> Self:

@@ -7,6 +7,7 @@ not name, stops the app from being made at all. So whoever adds a route decides 
 from collections.abc import Mapping
 from copy import copy
 from enum import Enum
+from functools import partial
 from typing import assert_never
 
 from fastapi import Request
@@ -123,6 +124,8 @@ def _guard(app: ASGIApp, rules: Mapping[str, Rule]) -> ASGIApp:
             request = Request(scope)
             await _admit(request, rule)
             allow(request)
+            # For those that hold an answer back: a key may end meanwhile.
+            request.state.readmit = partial(_admit, request, rule)
         await app(scope, receive, send)
 
     return guard

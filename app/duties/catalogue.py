@@ -8,6 +8,7 @@ from app.budgets import retention as budgets
 from app.duties.loop import Duty
 from app.mailboxes import retention as mailboxes
 from app.notices import reading as notices
+from app.publication import log
 from app.trust import expiry as conformity
 
 DUTIES: tuple[Duty, ...] = (
@@ -18,6 +19,7 @@ DUTIES: tuple[Duty, ...] = (
     Duty("forget withdrawn mailboxes and kept answers", "day", mailboxes.prune),
     Duty("forget who was shown whom on days that are over", "day", budgets.prune),
     Duty("forget old notices", "day", notices.prune),
+    Duty("keep the log of changes by days", "day", log.keep),
     Duty("tell operators what ends soon", "day", conformity.announce),
     Duty("admit candidates whose conformity file is whole", "day", conformity.admit_complete),
 )

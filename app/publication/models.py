@@ -24,6 +24,8 @@ class Directory(Base):
     singleton: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
     edition: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     epoch: Mapped[str]
+    # Where this history is written; another place means that it was restored (app.publication.epoch).
+    witness: Mapped[str | None]
 
 
 class Publication(Base):
@@ -49,10 +51,16 @@ class Publication(Base):
 
 
 class Change(Base):
-    """The append-only log: which resource was put or deleted by which change. It carries no content."""
+    """The append-only log: which resource was put or deleted by which change. It carries no content.
+
+    Kept in ranges of numbers, the last of them open: what is too old is dropped whole (app.publication.log).
+    """
 
     __tablename__ = "change"
-    __table_args__ = (CheckConstraint("operation IN ('put', 'delete')", name="operation"),)
+    __table_args__ = (
+        CheckConstraint("operation IN ('put', 'delete')", name="operation"),
+        {"postgresql_partition_by": "RANGE (sequence)"},
+    )
 
     sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     kind: Mapped[Key]
@@ -101,6 +109,22 @@ class Withdrawn(Base):
     since: Mapped[datetime] = mapped_column(Instant)
     successor: Mapped[OptionalKey]
     reason: Mapped[str]
+
+
+class Snapshot(Base):
+    """One full file of an edition. `withdrawn`: it holds somebody who is hidden or struck off since; `expired`: old."""
+
+    __tablename__ = "snapshot"
+    __table_args__ = (CheckConstraint("state IN ('offered', 'withdrawn', 'expired')", name="state"),)
+
+    edition: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    file: Mapped[Key] = mapped_column(primary_key=True)
+    epoch: Mapped[str]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str]
+    made_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
+    state: Mapped[str] = mapped_column(server_default=text("'offered'"))
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class PractitionerSearch(Base):

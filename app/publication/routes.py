@@ -9,6 +9,8 @@ from app.answers import body_tag, tagged, tell_shown
 from app.paging import require_single_values
 from app.problems import CredentialsInvalid, CredentialsMissing, CursorInvalid, InvalidRequest, ScopeMissing, documented
 from app.publication import feed
+from app.publication.arrivals import TooManyWaiting
+from app.publication.long_poll import awaited
 from app.publication.schemas import DigestState, EditionState, FeedPage, FeedQuery
 from app.publication.state import Digests, digest_body, state
 
@@ -27,14 +29,20 @@ async def read_edition(request: Request) -> Response:
     responses={
         200: {"model": FeedPage},
         **documented(
-            feed.FeedCursorExpired, CursorInvalid, InvalidRequest, CredentialsMissing, CredentialsInvalid, ScopeMissing
+            *(feed.FeedCursorExpired, TooManyWaiting, CursorInvalid, InvalidRequest),
+            *(CredentialsMissing, CredentialsInvalid, ScopeMissing),
         ),
     },
 )
 async def read_changes(request: Request, query: Annotated[FeedQuery, Query()]) -> Response:
-    """Every change of the directory in order, each with the current document. For keys with scope `read`."""
+    """Every change of the directory in order, each with the current document. For keys with scope `read`.
+
+    With `wait` an empty page is held back until something is published, at most so many seconds.
+    """
     require_single_values(request)
-    page = await feed.page(request.app.state.pool, request.app.state.feed_cursors, query)
+    held = request.app.state
+    caller, readmit = request.state.caller.credential, request.state.readmit
+    page = await awaited(held.arrivals, held.pool, held.feed_cursors, query, caller, readmit)
     tell_shown(request, page.shown)
     return tagged(request, page.body, body_tag(page.body), page.edition)
 

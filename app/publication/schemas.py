@@ -9,6 +9,7 @@ from app.paging import Cursor, Id
 
 LARGEST_BATCH = 1_000
 LARGEST_FEED_PAGE = 1_000
+LONGEST_WAIT = 30
 
 Kind = Literal["mailbox", "organization", "practitioner"]
 
@@ -90,6 +91,8 @@ class FeedQuery(BaseModel):
     after: Cursor | None = Field(None, description="`next` of the page before; without it, the oldest kept change")
     limit: int = Field(50, ge=1, le=LARGEST_FEED_PAGE, description="Changes on a page")
     kind: Kind | None = Field(None, description="Changes of this kind only; `next` still goes on")
+    wait: int = Field(0, ge=0, le=LONGEST_WAIT, description="Seconds to wait for a change when there is none yet")
+    resource: bool = Field(True, description="`false` leaves the documents out")
 
 
 class FeedItem(Part):

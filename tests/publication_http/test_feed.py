@@ -180,6 +180,8 @@ def test_the_seal_of_another_installation_on_our_epoch_is_no_cursor(
     assert refusal(client, reader, forged) == (400, "cursor.invalid")
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "kind=domain", "wait=30", "after="])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=1001", "kind=domain", "wait=31", "wait=-1", "resource=x", "after="]
+)
 def test_what_cannot_be_used_is_refused(client: TestClient, reader: dict[str, str], query: str) -> None:
     assert client.get(f"/v1/changes?{query}", headers=reader).status_code == 422
