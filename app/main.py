@@ -34,6 +34,7 @@ from app.notices import routes as notices
 from app.organizations import routes as organizations
 from app.paging import Cursors
 from app.practitioners import routes as practitioners
+from app.publication import digest_routes as digest
 from app.publication import routes as publication
 from app.publication.arrivals import Arrivals
 from app.publication.feed import FeedCursors
@@ -49,7 +50,7 @@ LARGEST_BODY = 1_000_000
 
 # The most asked first.
 FEATURES = (
-    *(mailboxes, practitioners, organizations, publication, mailbox_writes, mailbox_batches, own_mailboxes),
+    *(mailboxes, practitioners, organizations, publication, digest, mailbox_writes, mailbox_batches, own_mailboxes),
     *(trust, access, oauth, audit, notices, transfers, imports, signing, health, documentation),
 )
 
@@ -98,8 +99,8 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.feed_cursors = FeedCursors(app.state.cursors)
     app.state.arrivals = Arrivals(settings)
     app.state.budgets = Budgets(settings)
-    app.state.digests = Digests()
     app.state.signing = signing.signing_of(settings)
+    app.state.digests = Digests(app.state.signing, settings.issuer)
     app.state.white_lists = WhiteLists(signer_of(settings), settings.white_list_contact)
     app.state.spool = Spool(settings.spool_dir, settings.import_upload_limit)
     app.state.exports = CapacityLimiter(MOST_EXPORTS)

@@ -52,6 +52,7 @@ RULES: Mapping[str, Rule | Mapping[str, Rule]] = {
     "/oauth2/token": Rule.OPEN,
     "/v1/edition": Rule.OPEN,
     "/v1/digest": Rule.LOOK_UP,
+    "/v1/digest/nodes": Rule.COPY,
     "/v1/practitioners": Rule.LOOK_UP,
     "/v1/practitioners/lookup": Rule.LOOK_UP,
     "/v1/practitioners/{id}": Rule.LOOK_UP,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from app.paging import Cursors, decode, encode, with_member
 from app.problems import CursorInvalid, Problem
+from app.publication.digest import AsyncConnection
 from app.publication.reading import Pool
 from app.publication.schemas import FeedQuery
 
@@ -102,7 +103,13 @@ class Page(NamedTuple):
 
 
 async def page(pool: Pool, cursors: FeedCursors, query: FeedQuery) -> Page:
-    """The page after the query's cursor.
+    """The page after the query's cursor. Raises what `page_on` raises."""
+    async with pool.connection() as connection:
+        return await page_on(connection, cursors, query)
+
+
+async def page_on(connection: AsyncConnection, cursors: FeedCursors, query: FeedQuery) -> Page:
+    """The page after the query's cursor, as the connection's snapshot sees it.
 
     Raises CursorInvalid for garbage, FeedCursorExpired for a cursor of another epoch, of changes that were pruned, or
     of changes that this history has not made (it was restored from an older backup).
@@ -111,17 +118,16 @@ async def page(pool: Pool, cursors: FeedCursors, query: FeedQuery) -> Page:
     after = None if opened is None else opened.sequence
     window = max(WINDOW, query.limit)
     parameters = query.model_dump(include={"limit", "kind", "resource"}) | {"after": after, "window": window}
-    async with pool.connection() as connection:
-        cursor = await connection.execute(PAGE, parameters)
-        rows = await cursor.fetchall()
+    cursor = await connection.execute(PAGE, parameters)
+    rows = await cursor.fetchall()
     edition, epoch, oldest, begun = rows[0][:4]
     if opened is not None:
         if opened.epoch != epoch:
-            raise await _expired(pool, cursors, edition, "It belongs to another history: make a new copy.")
+            raise await _expired(connection, cursors, edition, "It belongs to another history: make a new copy.")
         if not opened.is_ours:
             raise CursorInvalid("This cursor was altered. Use `next` as it was given.")
     if not oldest - 1 <= begun <= edition:
-        raise await _expired(pool, cursors, edition, "What it asks for is not kept here: make a new copy.")
+        raise await _expired(connection, cursors, edition, "What it asks for is not kept here: make a new copy.")
     changes = [row[4:] for row in rows if row[4] is not None]
     last = changes[-1][0] if len(changes) == query.limit else min(begun + window, edition)
     following = cursors.seal(epoch, last)
@@ -132,9 +138,8 @@ async def page(pool: Pool, cursors: FeedCursors, query: FeedQuery) -> Page:
     return Page(edition, body, following, len(changes), shown, last == edition)
 
 
-async def _expired(pool: Pool, cursors: FeedCursors, edition: int, why: str) -> FeedCursorExpired:
-    async with pool.connection() as connection:
-        row = await (await connection.execute(BEGINNING)).fetchone()
+async def _expired(connection: AsyncConnection, cursors: FeedCursors, edition: int, why: str) -> FeedCursorExpired:
+    row = await (await connection.execute(BEGINNING)).fetchone()
     snapshot = row and {
         "edition": row[0],
         "url": f"/v1/snapshots/{row[0]}",

@@ -127,6 +127,19 @@ class Snapshot(Base):
     withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
+class DigestTree(Base):
+    """The tree of the digest as it was last reckoned: the 65 536 hashes of an edition. It may be old, never wrong."""
+
+    __tablename__ = "digest_tree"
+    __table_args__ = (CheckConstraint("singleton", name="singleton"),)
+
+    singleton: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    edition: Mapped[int] = mapped_column(BigInteger)
+    epoch: Mapped[str]
+    leaves: Mapped[bytes]
+    reckoned_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
+
+
 class PractitionerSearch(Base):
     """What a search for people compares: one row per published practitioner, names folded by `name_key`."""
 

@@ -93,6 +93,7 @@ class FeedQuery(BaseModel):
     kind: Kind | None = Field(None, description="Changes of this kind only; `next` still goes on")
     wait: int = Field(0, ge=0, le=LONGEST_WAIT, description="Seconds to wait for a change when there is none yet")
     resource: bool = Field(True, description="`false` leaves the documents out")
+    digest: bool = Field(False, description="`true` adds the digest where the page ends at `edition`")
 
 
 class FeedItem(Part):
@@ -111,6 +112,7 @@ class FeedPage(Part):
     items: list[FeedItem]
     next: str
     edition: int
+    digest: "DigestState | None" = Field(None, description="Only with `digest=true`; null before the end")
 
 
 class Publishing(Part):
@@ -145,3 +147,24 @@ class DigestState(Part):
     edition: int
     epoch: str
     root: str = Field(description="64 hexadecimal digits")
+    checkpoint: str | None = Field(description="The same as a compact JWS; null where nothing signs")
+
+
+class Fingerprinted(Part):
+    """A resource by its name, and its fingerprint in hexadecimal digits."""
+
+    kind: Kind
+    key: str
+    fingerprint: str
+
+
+class DigestNodes(Part):
+    """One step down the tree: `nodes`, or the `slots` of a `node`, or the `resources` in a `slot`."""
+
+    edition: int
+    epoch: str
+    nodes: list[str] | None = Field(None, description="Hashes of the 256 nodes")
+    node: int | None = None
+    slots: list[str] | None = Field(None, description="Hashes of the 256 slots from 256 * node on")
+    slot: int | None = None
+    resources: list[Fingerprinted] | None = None

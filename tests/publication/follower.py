@@ -7,7 +7,7 @@ import psycopg
 
 from app.publication import feed
 from app.publication.arrivals import Arrivals
-from app.publication.digest import root_of
+from app.publication.digest_tree import root_of
 from app.publication.long_poll import awaited
 from app.publication.reading import Pool
 from app.publication.schemas import FeedQuery

@@ -24,7 +24,7 @@ from app.db import read_pool
 from app.paging import Cursors
 from app.publication import feed, log
 from app.publication.arrivals import Arrivals
-from app.publication.digest import root_of
+from app.publication.digest_tree import root_of
 from app.settings import Settings
 from tests.builders import a_mailbox, a_structure, publish
 from tests.harness.database import Database

@@ -1,0 +1,3 @@
+-- Without the kept tree.
+
+DROP TABLE digest_tree;
