@@ -1,7 +1,7 @@
 # annuaire, by make. `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test demo test test-faults check bench bench-import fix types db migration openapi docs clean
+.PHONY: help setup system system-test demo test test-faults test-follower check bench bench-import fix types db migration openapi docs clean
 
 # The newest way in that is new enough; PYTHON=… chooses.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -44,6 +44,9 @@ test: setup system-test ## the whole suite, on a PostgreSQL and a slapd that it 
 
 test-faults: setup system-test ## every kill point, lost server and full disk of tests/faults
 	$(BIN)/pytest -n $(WORKERS) -m "fault or not fault" tests/faults $(ARGS)
+
+test-follower: setup system-test ## a follower of the directory, killed fifty times during a hundred thousand changes
+	$(BIN)/pytest -n 0 -m "fault or not fault" tests/faults/test_killed_follower.py $(ARGS)
 
 check: setup ## what CI runs: format, lint, types, import contract, OpenAPI drift, migrations and all tests
 	$(BIN)/ruff format --check

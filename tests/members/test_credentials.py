@@ -19,7 +19,8 @@ from app.members import credentials
 from app.members.credentials import client_of, key_in
 from app.settings import Settings
 from tests.harness.network import DOMAIN, OPERATOR
-from tests.members.conftest import ANNE, Connection, Network, serving
+from tests.harness.serving import serving
+from tests.members.conftest import ANNE, Connection, Network
 
 KINDS = ("P-256", "Ed25519", "RSA")
 

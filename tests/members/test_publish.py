@@ -13,7 +13,8 @@ from app.members.directory import Directory
 from app.settings import Settings
 from tests.builders import FINESS
 from tests.harness.network import DOMAIN, OPERATOR
-from tests.members.conftest import ANNE, NAMESAKE, NURSE, OTHER_DOMAIN, Connection, Network, serving
+from tests.harness.serving import serving
+from tests.members.conftest import ANNE, NAMESAKE, NURSE, OTHER_DOMAIN, Connection, Network
 
 ADDRESS = f"anne@{DOMAIN}"
 
