@@ -36,6 +36,7 @@ from app.paging import Cursors
 from app.practitioners import routes as practitioners
 from app.publication import digest_routes as digest
 from app.publication import routes as publication
+from app.publication import snapshot_routes as snapshots
 from app.publication.arrivals import Arrivals
 from app.publication.feed import FeedCursors
 from app.publication.state import Digests
@@ -51,7 +52,7 @@ LARGEST_BODY = 1_000_000
 # The most asked first.
 FEATURES = (
     *(mailboxes, practitioners, organizations, publication, digest, mailbox_writes, mailbox_batches, own_mailboxes),
-    *(trust, access, oauth, audit, notices, transfers, imports, signing, health, documentation),
+    *(snapshots, trust, access, oauth, audit, notices, transfers, imports, signing, health, documentation),
 )
 
 

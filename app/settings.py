@@ -118,6 +118,10 @@ class Settings(BaseSettings):
     feed_days: int = Field(30, ge=1)
     feed_waiters: int = Field(200, ge=0)
 
+    snapshot_dir: Path = Path("var/snapshots")
+    snapshot_hours: int = Field(24, ge=0)
+    snapshot_days: int = Field(7, ge=1)
+
     @model_validator(mode="after")
     def _certificates_need_lists(self) -> Self:
         """Without revocation lists a stolen key would open the door until its certificate ends by itself."""

@@ -13,7 +13,7 @@ from app.duties import loop as duties
 from app.duties.catalogue import DUTIES
 from app.imports import queue
 from app.ldap import sync
-from app.publication import digest_keeping, drain
+from app.publication import digest_keeping, drain, snapshot_clock
 from app.settings import Settings
 from app.transfers import clock
 
@@ -31,6 +31,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         "drain": drain.run,
         "imports": queue.run,
         "clock": clock.run,
+        "snapshots": snapshot_clock.run,
         "digest": digest_keeping.run,
         "duties": partial(duties.run, duties=DUTIES),
     }

@@ -77,6 +77,7 @@ def _overrides(run: Run) -> dict[str, str]:
         "issuer": os.environ.get(PREFIX + "ISSUER", run.api),
         "signing_key": os.environ.get(PREFIX + "SIGNING_KEY") or str(signing_key(Path(run.data_dir))),
         "spool_dir": str(Path(run.data_dir) / "spool"),
+        "snapshot_dir": str(Path(run.data_dir) / "snapshots"),
     }
 
 

@@ -26,6 +26,8 @@ class Directory(Base):
     epoch: Mapped[str]
     # Where this history is written; another place means that it was restored (app.publication.epoch).
     witness: Mapped[str | None]
+    # The last change that hid somebody: no snapshot before it is offered.
+    hidden_at: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
 class Publication(Base):
@@ -122,9 +124,10 @@ class Snapshot(Base):
     epoch: Mapped[str]
     bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str]
+    # How many published resources a whole copy of it shows.
+    resources: Mapped[int] = mapped_column(BigInteger)
     made_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
     state: Mapped[str] = mapped_column(server_default=text("'offered'"))
-    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class DigestTree(Base):

@@ -115,6 +115,26 @@ class FeedPage(Part):
     digest: "DigestState | None" = Field(None, description="Only with `digest=true`; null before the end")
 
 
+class SnapshotFile(Part):
+    """One full file of an edition."""
+
+    edition: int
+    file: str = Field(examples=["directory.ndjson.zst"])
+    bytes: int
+    sha256: str = Field(description="64 hexadecimal digits; also its `ETag`")
+    made_at: datetime
+    url: str
+    next: str = Field(description="Cursor with which the feed goes on after this edition")
+
+
+class SnapshotList(Part):
+    """The full files that are offered, newest edition first."""
+
+    items: list[SnapshotFile]
+    edition: int = Field(description="Edition of the directory now")
+    epoch: str
+
+
 class Publishing(Part):
     """What waits to be published: the import run it comes from, if any, and how many marks are left."""
 

@@ -40,6 +40,7 @@ DOORS: tuple[tuple[str, str, Door, Verdict], ...] = (
     ("GET", "/v1/trust/whitelist.xml", Door.LOOK_UP, OK),
     ("GET", "/v1/changes?limit=1", Door.READ, OK),
     ("GET", "/v1/digest/nodes", Door.READ, OK),
+    ("GET", "/v1/snapshots/999999999", Door.READ, (404, "snapshot.unknown")),
     ("GET", "/v1/me", Door.ANY, OK),
     ("GET", "/v1/me/notices", Door.OWN, OK),
     ("GET", "/v1/me/mailboxes", Door.OWN_READ, OK),

@@ -22,7 +22,8 @@ def started(database: Database, folder: Path, *arguments: str | Path, **more: st
 
     `more`: further settings.
     """
-    given = {"database_url": database.dsn, "ldap_enabled": "false", "spool_dir": str(folder / "spool"), **more}
+    folders = {"spool_dir": str(folder / "spool"), "snapshot_dir": str(folder / "snapshots")}
+    given = {"database_url": database.dsn, "ldap_enabled": "false", **folders, **more}
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     environment |= {f"{PREFIX}{name.upper()}": value for name, value in given.items()}
     with (folder / "words").open("ab") as words:

@@ -84,7 +84,8 @@ def test_a_snapshot_keeps_what_comes_after_it(registry: Connection, keeper: Conn
         several(registry, 2, NOW - timedelta(days=40))
         log.close_range(keeper)
     keeper.execute(
-        "INSERT INTO snapshot (edition, file, epoch, bytes, sha256) SELECT 3, 'x', epoch, 1, '' FROM directory"
+        "INSERT INTO snapshot (edition, file, epoch, bytes, sha256, resources)"
+        " SELECT 3, 'x', epoch, 1, '', 1 FROM directory"
     )
     assert log.prune(keeper, NOW) == [2]
     assert numbers(keeper) == [3, 4, 5, 6]
