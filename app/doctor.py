@@ -48,6 +48,7 @@ def examine(settings: Settings) -> list[Finding]:
         "pending": _pending,
         "client certificates": _client_certificates,
         "signing key": _signing_key,
+        "snapshots": _snapshots,
         "duties": _duties,
         "transfers": _transfers,
         "ldap": _ldap,
@@ -111,6 +112,20 @@ def _white_list(settings: Settings) -> tuple[bool | None, str]:
 def _pending(settings: Settings) -> tuple[bool | None, str]:
     left = _value(settings, "SELECT count(*) FROM pending")
     return (None if left else True), f"{left} ids wait for the worker to publish them" if left else "nothing waits"
+
+
+def _snapshots(settings: Settings) -> tuple[bool | None, str]:
+    newest = _value(
+        settings,
+        "SELECT max(s.made_at) FROM snapshot s JOIN directory d ON d.epoch = s.epoch WHERE s.state = 'offered'",
+    )
+    if newest is None:
+        return None, "no full files are offered: copies cannot begin (annuaire snapshot make)"
+    said = f"the newest full files are of {newest:%Y-%m-%d %H:%M %Z}"
+    every = timedelta(hours=settings.snapshot_hours)
+    if every and newest < datetime.now(UTC) - 2 * every:
+        return False, f"{said}: no worker makes others (ANNUAIRE_SNAPSHOT_HOURS)"
+    return True, said
 
 
 def _duties(settings: Settings) -> tuple[bool | None, str]:
