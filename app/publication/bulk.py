@@ -61,6 +61,7 @@ FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a WHERE c.oid = %s::regc
 """
 RANGE_OF_HEAD = "SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = 'change_head'::regclass"
 NUMBERED = "UPDATE directory SET edition = coalesce((SELECT max(sequence) FROM change), edition) RETURNING edition"
+OPTIONS = "SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = %s::regclass AND reloptions IS NOT NULL"
 # An index is sorted in memory; both cores are busy already; one portion of documents fits in memory.
 WORKER = """
 SET maintenance_work_mem = '512MB'; SET max_parallel_maintenance_workers = 0;
@@ -148,6 +149,10 @@ def _make_tables(connection: Connection) -> None:
                     " INCLUDING STORAGE INCLUDING COMMENTS)"
                 ).format(**names)
             )
+            for (options,) in connection.execute(OPTIONS, [table]).fetchall():
+                connection.execute(
+                    sql.SQL("ALTER TABLE {next} SET ({options})").format(**names, options=sql.SQL(options))
+                )
             for privilege, role, is_grantable in connection.execute(GRANTED, [table]).fetchall():
                 form = "GRANT {privilege} ON {next} TO {role}" + (" WITH GRANT OPTION" if is_grantable else "")
                 # Privileges and roles as PostgreSQL writes them: words, and names quoted where they need it.

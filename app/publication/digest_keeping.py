@@ -11,7 +11,7 @@ import psycopg
 import structlog
 
 from app.db import connect
-from app.publication.digest import ONE_SNAPSHOT, Reckoned, reckon, reckon_whole
+from app.publication.digest import MANY_CHANGES, ONE_SNAPSHOT, Reckoned, reckon, reckon_whole
 from app.settings import Settings
 
 logger = structlog.get_logger(__name__)
@@ -30,6 +30,12 @@ WHERE t.epoch <> excluded.epoch OR t.edition < excluded.edition
 """
 
 
+# Whether so much changed since the tree was kept that all slots are hashed again.
+IS_FAR = """
+SELECT NOT EXISTS (SELECT FROM digest_tree t JOIN directory d ON d.epoch = t.epoch WHERE d.edition - t.edition <= %s)
+"""
+
+
 class DigestDrifted(RuntimeError):
     """The tree that follows the log is not that of the rows: something wrote the publication behind its back."""
 
@@ -39,8 +45,20 @@ def run(settings: Settings, stop: threading.Event) -> None:
     held: Reckoned | None = None
     with connect(settings, autocommit=True) as connection:
         while not stop.is_set():
+            prepare(connection)
             held = keep(connection, held)
             stop.wait(PAUSE_SECONDS)
+
+
+def prepare(connection: Connection) -> None:
+    """Before all slots are hashed, after a first publication or a large import: pages become known as visible to all.
+
+    Without that the index is not enough, and each row is fetched from its page: 15 s instead of one at national size.
+    """
+    row = connection.execute(IS_FAR, (MANY_CHANGES,)).fetchone()
+    if row and row[0]:
+        # Whoever vacuums the table already does the same.
+        connection.execute("VACUUM (SKIP_LOCKED) publication")
 
 
 def keep(connection: Connection, held: Reckoned | None = None) -> Reckoned:

@@ -41,6 +41,13 @@ class Publication(Base):
     __table_args__ = (
         CheckConstraint("kind IN ('mailbox', 'organization', 'practitioner')", name="kind"),
         Index("ix_publication_digest", "slot", "kind", "key", postgresql_include=["fingerprint"]),
+        # So that this index is enough: see migration 0013.
+        {
+            "postgresql_with": {
+                "autovacuum_vacuum_scale_factor": "0.005",
+                "autovacuum_vacuum_insert_scale_factor": "0.005",
+            }
+        },
     )
 
     kind: Mapped[Key] = mapped_column(primary_key=True)
@@ -89,6 +96,7 @@ class Pending(Base):
     kind: Mapped[Key]
     key: Mapped[Key]
     run: Mapped[OptionalKey]
+    marked_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
 
 
 class Alias(Base):

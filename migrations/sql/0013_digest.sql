@@ -12,3 +12,7 @@ CREATE TABLE digest_tree (
 );
 -- 65 536 hashes: nothing in them can be made smaller.
 ALTER TABLE digest_tree ALTER COLUMN leaves SET STORAGE EXTERNAL;
+
+-- Slots are hashed from their index alone only where pages are known to be visible to all: else each row is fetched from its
+-- page, ten times slower at 3.5 million rows. Vacuum knows, after half a percent of changes instead of twenty.
+ALTER TABLE publication SET (autovacuum_vacuum_scale_factor = 0.005, autovacuum_vacuum_insert_scale_factor = 0.005);

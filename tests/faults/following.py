@@ -50,23 +50,23 @@ def rows_of(copy: Path) -> set[tuple[str, str, bytes]]:
         return set(connection.execute("SELECT kind, key, fingerprint FROM annuaire_resource").fetchall())
 
 
-def edition_of(copy: Path) -> int:
-    """How far a copy is; 0 before it was made."""
+def edition_of(copy: Path, column: str) -> int:
+    """How far a copy is (`edition`), or was when it was last proved (`proved_edition`); 0 before that."""
     if not copy.exists():
         return 0
     try:
         with sqlite3.connect(copy, timeout=30) as connection:
-            return int(connection.execute("SELECT edition FROM annuaire_follower").fetchone()[0])
+            return int(connection.execute(f"SELECT {column} FROM annuaire_follower").fetchone()[0] or 0)
     except (sqlite3.OperationalError, TypeError):
         return 0
 
 
-def wait_until_at(copy: Path, edition: int, process: Any, patience: float) -> None:
-    """Until the copy has come to this edition."""
+def wait_until_at(copy: Path, edition: int, process: Any, patience: float, column: str = "edition") -> None:
+    """Until the copy has come to this edition, or was proved there."""
     deadline = time.monotonic() + patience
-    while edition_of(copy) < edition:
+    while (reached := edition_of(copy, column)) < edition:
         assert process.poll() is None, "the follower ended by itself"
-        assert time.monotonic() < deadline, f"the copy stays at {edition_of(copy)}, and {edition} was to be reached"
+        assert time.monotonic() < deadline, f"the copy stays at {reached}, and {edition} was to be reached"
         time.sleep(0.01)
 
 

@@ -56,7 +56,8 @@ def test_a_follower_that_is_killed_ends_with_the_directory(
         for number in range(kills):
             with started(database, tmp_path, "replica", "follow", *replica) as follower:
                 goal = int(changes * (number + chance.random()) / kills)
-                wait_until_at(copy, goal, follower, PATIENCE)
+                # While it catches up, and every other time while it proves, or follows what comes.
+                wait_until_at(copy, goal, follower, PATIENCE, "proved_edition" if number % 2 else "edition")
                 kill(follower)
         for writer in writers:
             writer.result(PATIENCE * 10)
@@ -88,8 +89,9 @@ def _is_the_directory(
 
 
 def _verified(database: Database, folder: Path, *arguments: str | Path) -> tuple[int, dict[str, Any]]:
-    code = done(database, folder, "replica", "verify", *arguments, "--json")
-    return code, last_object(words(folder))
+    (folder / "verify").mkdir(exist_ok=True)
+    code = done(database, folder / "verify", "replica", "verify", *arguments, "--json")
+    return code, last_object(words(folder / "verify"))
 
 
 def _is_alive(url: str) -> bool:

@@ -32,7 +32,7 @@ UNION ALL
 SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
 WHERE connamespace = 'public'::regnamespace
 UNION ALL
-SELECT relname, relkind::text, '' FROM pg_class WHERE relnamespace = 'public'::regnamespace
+SELECT relname, relkind::text, coalesce(reloptions::text, '') FROM pg_class WHERE relnamespace = 'public'::regnamespace
 ORDER BY 1, 2, 3
 """
 

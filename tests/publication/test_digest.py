@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.publication import digest
 from app.publication.digest import Reckoned, reckon, reckon_async, reckon_whole, root
-from app.publication.digest_keeping import KEEP, DigestDrifted, keep, prove, run
+from app.publication.digest_keeping import IS_FAR, KEEP, DigestDrifted, keep, prepare, prove, run
 from app.publication.digest_tree import EMPTY_LEAF, EMPTY_TREE, SLOTS, Tree, leaf_of, root_of, slot_of, tree_of
 from app.settings import Settings
 from tests.builders import a_mailbox, publish
@@ -213,6 +213,22 @@ def test_the_worker_keeps_the_tree_of_the_edition(database: Database, settings: 
     finally:
         stop.set()
         loop.join()
+
+
+def test_a_large_import_is_vacuumed_before_all_slots_are_hashed(database: Database) -> None:
+    """After that the index is enough: no row is fetched from its page."""
+    connection, reader = database.connect(), database.connect(autocommit=True)
+    build(connection)
+    visible = "SELECT relpages > 0 AND relallvisible = relpages FROM pg_class WHERE oid = 'publication'::regclass"
+    assert reader.execute(IS_FAR, (12,)).fetchone() == (True,)
+    # The PostgreSQL of the tests commits before the log is on the disk; until it is, nothing is visible to all.
+    reader.execute("CHECKPOINT")
+    prepare(reader)
+    assert reader.execute(visible).fetchone() == (True,)
+    keep(reader)
+    change(connection, 1)
+    assert reader.execute(IS_FAR, (1,)).fetchone() == (False,)
+    assert reader.execute(IS_FAR, (0,)).fetchone() == (True,)
 
 
 def test_of_two_workers_the_one_that_is_further_stays(database: Database) -> None:
