@@ -39,7 +39,10 @@ COPY (
 ) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')
 """
 LINES = """
-COPY (SELECT line FROM extraction_line ORDER BY address, practitioner, organization)
+COPY (
+  SELECT line FROM extraction_lines()
+  ORDER BY address COLLATE "C", practitioner COLLATE "C", organization COLLATE "C"
+)
 TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')
 """
 HEADER = (

@@ -47,7 +47,9 @@ COMMENT ON FUNCTION extraction_cell IS 'A text as a cell of the extraction, whic
 
 -- What the file printed of a mailbox that it brought is printed again, so that reading it back changes nothing; what operators and
 -- administrators wrote is printed as it is published. Read in one snapshot in which nothing waits to be published.
-CREATE VIEW extraction_line AS
+-- A function, since the first publication puts another table in the place of `publication`, which a view would hold fast.
+CREATE FUNCTION extraction_lines() RETURNS TABLE (address text, practitioner text, organization text, line text)
+LANGUAGE sql STABLE AS $$
 SELECT m.address, a.practitioner, a.organization,
   array_to_string(ARRAY[
     m.type, m.address, left(a.practitioner, 1), substr(a.practitioner, 2), a.practitioner,
@@ -84,6 +86,7 @@ CROSS JOIN LATERAL (
 LEFT JOIN code_label category ON category.value_set = 'category' AND category.code = h.category
 LEFT JOIN code_label profession ON profession.value_set = 'profession' AND profession.code = h.profession
 LEFT JOIN code_label skill ON skill.value_set = 'skill' AND skill.code = h.skill
-WHERE p.kind = 'mailbox' AND m.type IN ('PER', 'ORG') AND known.register_state IS DISTINCT FROM 'closed';
-COMMENT ON VIEW extraction_line IS
+WHERE p.kind = 'mailbox' AND m.type IN ('PER', 'ORG') AND known.register_state IS DISTINCT FROM 'closed'
+$$;
+COMMENT ON FUNCTION extraction_lines IS
   'Extraction_Correspondance_MSSante: a line for each holder of each published mailbox of a person or a structure (files.md, 31 columns).';

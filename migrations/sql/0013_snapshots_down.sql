@@ -1,5 +1,5 @@
 -- The record of the files; the files themselves stay where they are.
-DROP VIEW extraction_line;
+DROP FUNCTION extraction_lines();
 DROP FUNCTION extraction_cell(text);
 DROP TRIGGER withdraw_snapshots ON change;
 DROP FUNCTION withdraw_snapshots();
