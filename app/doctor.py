@@ -18,6 +18,7 @@ from app.access.certificate_trust import Trust, TrustUnusable
 from app.console import Refused, one_line
 from app.db import alembic_config, connect, schema_unknown, sqlalchemy_url
 from app.embedded.binaries import find_postgres, find_slapd
+from app.lag import MEASURE, Lag, judged
 from app.settings import Settings
 from app.signing import signing_of
 
@@ -49,6 +50,7 @@ def examine(settings: Settings) -> list[Finding]:
         "client certificates": _client_certificates,
         "signing key": _signing_key,
         "snapshots": _snapshots,
+        "channels": _channels,
         "duties": _duties,
         "transfers": _transfers,
         "ldap": _ldap,
@@ -126,6 +128,15 @@ def _snapshots(settings: Settings) -> tuple[bool | None, str]:
     if every and newest < datetime.now(UTC) - 2 * every:
         return False, f"{said}: no worker makes others (ANNUAIRE_SNAPSHOT_HOURS)"
     return True, said
+
+
+def _channels(settings: Settings) -> tuple[bool | None, str]:
+    with connect(settings) as connection:
+        row = connection.execute(MEASURE.encode()).fetchone()
+    if row is None:
+        return False, "the directory was not set up: run annuaire db upgrade"
+    late = judged(Lag(*row), settings)
+    return not late, "; ".join(f"{channel}: {detail}" for channel, detail in late) or "none lags beyond its limit"
 
 
 def _duties(settings: Settings) -> tuple[bool | None, str]:

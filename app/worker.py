@@ -12,7 +12,7 @@ from app.db import is_passing
 from app.duties import loop as duties
 from app.duties.catalogue import DUTIES
 from app.imports import queue
-from app.ldap import sync
+from app.ldap import sync, watch
 from app.publication import digest_keeping, drain, snapshot_clock
 from app.settings import Settings
 from app.transfers import clock
@@ -37,6 +37,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     }
     if settings.ldap_enabled:
         loops["ldap"] = sync.run
+        loops["ldap watch"] = watch.run
     threads = [
         threading.Thread(target=_kept_alive, args=(name, loop, settings, stop, failures), name=name)
         for name, loop in loops.items()

@@ -13,6 +13,7 @@ MODELS = (
     "budgets",
     "duties",
     "imports",
+    "ldap",
     "mailboxes",
     "notices",
     "organizations",

@@ -57,6 +57,11 @@ class Arrivals:
                 with suppress(asyncio.CancelledError):
                     await self._listener
 
+    @property
+    def waiting(self) -> int:
+        """How many wait now."""
+        return self._taken.total()
+
     @contextmanager
     def place(self, caller: str) -> Iterator[None]:
         """A place to wait in. Raises TooManyWaiting when all are taken, or this caller's share is."""
