@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import structlog
 
+from app.console import Refused
 from app.db import connect
 from app.publication import snapshots
 from app.settings import Settings
@@ -57,11 +58,11 @@ def is_due(settings: Settings, connection: psycopg.Connection[Any]) -> bool:
 
 
 def _tried(settings: Settings, connection: psycopg.Connection[Any]) -> float:
-    """Look once. Returns the time before which not to look again: a full disk is not tried every few seconds."""
+    """Look once. Returns the time before which not to look again: what failed is not tried every few seconds."""
     try:
         look(settings, connection)
-    except OSError as error:
-        # `annuaire doctor` tells that none is offered; the loop of the worker would come back within seconds.
+    except (OSError, Refused) as error:
+        # No place, or a signing key that cannot be read: publication must go on. `annuaire doctor` tells of both.
         logger.exception("no snapshot could be made", error=str(error))
         return time.monotonic() + LEAST_BETWEEN.total_seconds()
     return 0.0

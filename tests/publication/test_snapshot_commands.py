@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,17 @@ def test_the_loop_makes_files_and_removes_them_when_somebody_is_hidden(
         stop.set()
         loop.join()
     assert registry.execute("SELECT DISTINCT state FROM snapshot").fetchall() == [("withdrawn",)]
+
+
+def test_what_cannot_be_written_stops_no_loop(database: Database, settings: Settings, tmp_path: Path) -> None:
+    """A key that is none, and a folder that is a file: said in the log, and tried again much later."""
+    a_small_directory(database.connect())
+    (tmp_path / "file").write_text("no folder, no key")
+    unwritable = settings.model_copy(update={"snapshot_dir": tmp_path / "file", "snapshot_hours": 24})
+    unsigned = settings.model_copy(update={"snapshot_hours": 24, "signing_key": tmp_path / "file"})
+    connection = database.connect(autocommit=True)
+    for each in (unwritable, unsigned.model_copy(update={"snapshot_dir": tmp_path / "snapshots"})):
+        assert snapshot_clock._tried(each, connection) > time.monotonic()
+    assert connection.execute("SELECT count(*) FROM snapshot").fetchone() == (0,)
+    with snapshots.making(connection) as is_maker:
+        assert is_maker

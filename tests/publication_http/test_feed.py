@@ -112,6 +112,14 @@ def test_a_filter_by_kind_goes_on_past_what_it_leaves_out(
     assert changes(kind="mailbox", **after).items == []
 
 
+def test_documents_may_be_left_out(changes: Any, registry: Connection) -> None:
+    edition = a_small_directory(registry)
+    page = changes(resource="false")
+    assert [(item.sequence, item.operation, item.resource) for item in page.items] == [
+        (number, "put", None) for number in range(1, edition + 1)
+    ]
+
+
 def test_a_document_may_be_newer_than_its_item(changes: Any, registry: Connection) -> None:
     person = a_practitioner(registry, family="AVANT")
     publish(registry, ("practitioner", person))
