@@ -1,7 +1,7 @@
 # annuaire, by make. `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test demo test test-faults test-follower check bench bench-import fix types db migration openapi docs clean
+.PHONY: help setup system system-test demo test test-faults test-follower check bench bench-import bench-digest fix types db migration openapi docs clean
 
 # The newest way in that is new enough; PYTHON=… chooses.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -61,6 +61,9 @@ bench: setup ## the benchmark table: each figure beside its limit, measured in t
 
 bench-import: setup ## the nation's files: first load and next day, each stage beside raw COPY (about 10 minutes)
 	$(BIN)/python -m tests.bench.national $(ARGS)
+
+bench-digest: setup ## the digest of 3.5 million resources, beside a scan of its index alone (about 5 minutes)
+	$(BIN)/python -m tests.bench.digest $(ARGS)
 
 fix: setup ## format, and repair what the linter can
 	$(BIN)/ruff format

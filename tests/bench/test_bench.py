@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench import national
+from tests.bench import digest, national
 from tests.bench.__main__ import run
 from tests.bench.table import Line, rendered
 
@@ -29,6 +29,13 @@ def test_the_national_benchmark_measures_every_stage_of_100_000_lines() -> None:
     for what in ("first load, registry committed", "first load, all published", "next day (1 % changed)", "hot read"):
         assert what in table
     assert [line.what for line in lines if line.value < 0] == []
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_the_digest_measures_every_figure() -> None:
+    lines = digest.run(20_000)
+    assert [line.what for line in lines if line.value <= 0] == []
+    assert "digest, all slots" in rendered(lines)
 
 
 def test_a_missed_figure_is_marked() -> None:
