@@ -51,6 +51,7 @@ def examine(settings: Settings) -> list[Finding]:
         "signing key": _signing_key,
         "snapshots": _snapshots,
         "channels": _channels,
+        "webhooks": _webhooks,
         "duties": _duties,
         "transfers": _transfers,
         "ldap": _ldap,
@@ -137,6 +138,14 @@ def _channels(settings: Settings) -> tuple[bool | None, str]:
         return False, "the directory was not set up: run annuaire db upgrade"
     late = judged(Lag(*row), settings)
     return not late, "; ".join(f"{channel}: {detail}" for channel, detail in late) or "none lags beyond its limit"
+
+
+def _webhooks(settings: Settings) -> tuple[bool | None, str]:
+    failing = _value(settings, "SELECT count(*) FROM webhook WHERE state = 'active' AND attempt > 0")
+    disabled = _value(settings, "SELECT count(*) FROM webhook WHERE state = 'disabled'")
+    if failing or disabled:
+        return None, f"{failing} receivers do not answer, {disabled} were given up: annuaire webhook list"
+    return True, "no receiver fails"
 
 
 def _duties(settings: Settings) -> tuple[bool | None, str]:

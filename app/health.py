@@ -25,7 +25,8 @@ SELECT d.edition, coalesce((SELECT loaded FROM source WHERE name = 'liste_blanch
 FROM directory d
 """
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
-CHANNELS = ("publication", "ldap", "digest", "snapshot")
+CHANNELS = ("publication", "ldap", "digest", "snapshot", "push")
+WEBHOOK_STATES = ("active", "failing", "disabled")
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
@@ -77,6 +78,7 @@ class Metrics:
         self._late = self._gauge("annuaire_channel_late", "1 = its lag is beyond its limit", ["channel"])
         self._ldap_seen = self._gauge("annuaire_ldap_seen_seconds", "Since the worker last saw the tree")
         self._kept = self._gauge("annuaire_feed_kept_seconds", "Age of the oldest change in the feed")
+        self._webhooks = self._gauge("annuaire_webhooks", "Webhooks by state", ["state"])
         self._waiters = self._gauge("annuaire_feed_waiters", "Readers that wait for the next change here")
 
     def _gauge(self, name: str, meaning: str, labels: Sequence[str] = ()) -> Gauge:
@@ -100,6 +102,8 @@ class Metrics:
             self._late.labels(channel).set(channel in late)
         self._ldap_seen.set(math.nan if lag.ldap_seen is None else lag.ldap_seen)
         self._kept.set(lag.feed_kept or 0)
+        for each in WEBHOOK_STATES:
+            self._webhooks.labels(each).set(getattr(lag, f"webhooks_{each}"))
         return generate_latest(self.registry)
 
 

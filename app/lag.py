@@ -4,6 +4,8 @@
     ldap          the oldest change that the tree does not hold, as the worker last saw it
     digest        the oldest change that the kept tree does not hold
     snapshot      the age of the newest full files on offer, else of the oldest change that is kept
+    push          the oldest change that a webhook was not told of, since it might have been: a receiver that does not
+                  answer delays itself alone
 
 `/metrics`, `/readyz` and `annuaire doctor` tell the same. A node is never unready because of a lag: it goes on
 answering what it has, and to take all nodes away at once would help nobody.
@@ -29,7 +31,14 @@ SELECT h.edition, h.ldap, h.digest, coalesce(h.snapshot, 0),
   seconds_since(h.seen_at),
   seconds_since((SELECT c.recorded_at FROM change c WHERE c.sequence > h.digest ORDER BY c.sequence LIMIT 1)),
   seconds_since(coalesce((SELECT max(x.made_at) FROM snapshot x WHERE x.edition = h.snapshot), kept.recorded_at)),
-  seconds_since(kept.recorded_at)
+  seconds_since(kept.recorded_at),
+  (SELECT max(seconds_since(greatest(w.due_at, (
+      SELECT c.recorded_at FROM change c WHERE c.sequence > w.edition ORDER BY c.sequence LIMIT 1))))
+    FROM webhook w WHERE w.state = 'active' AND w.due_at <= clock_timestamp()
+      AND (w.message IS NOT NULL OR w.edition < h.edition)),
+  (SELECT count(*) FROM webhook w WHERE w.state = 'active' AND w.attempt = 0),
+  (SELECT count(*) FROM webhook w WHERE w.state = 'active' AND w.attempt > 0),
+  (SELECT count(*) FROM webhook w WHERE w.state = 'disabled')
 FROM held h LEFT JOIN LATERAL (SELECT c.recorded_at FROM change c ORDER BY c.sequence LIMIT 1) kept ON true
 """
 
@@ -44,6 +53,8 @@ LDAP_SEEN_LIMIT = timedelta(minutes=1)
 DIGEST_LIMIT = timedelta(minutes=5)
 # Files are made at their cadence; one that was missed is made up for, two mean that none can be made.
 SNAPSHOT_CADENCES = 2
+# A letter takes eight seconds at most, and many travel at once.
+PUSH_LIMIT = timedelta(minutes=5)
 
 
 class Lag(NamedTuple):
@@ -59,6 +70,10 @@ class Lag(NamedTuple):
     digest: float | None
     snapshot: float | None
     feed_kept: float | None
+    push: float | None
+    webhooks_active: int
+    webhooks_failing: int
+    webhooks_disabled: int
 
 
 class Late(NamedTuple):
@@ -87,6 +102,10 @@ def _late(lag: Lag, settings: Settings) -> Iterator[Late]:
     cadence = timedelta(hours=settings.snapshot_hours)
     if cadence and _beyond(lag.snapshot, cadence * SNAPSHOT_CADENCES):
         yield Late("snapshot", f"no full files were made since {_text(lag.snapshot)}: see the log of the worker")
+    if _beyond(lag.push, PUSH_LIMIT):
+        yield Late(
+            "push", f"a webhook is not told since {_text(lag.push)}: is a worker running, and has it the pepper?"
+        )
 
 
 def _beyond(seconds: float | None, limit: timedelta) -> bool:

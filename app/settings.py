@@ -146,6 +146,10 @@ class Settings(BaseSettings):
     snapshot_hours: int = Field(24, ge=0)
     snapshot_days: int = Field(7, ge=1)
 
+    # Webhooks: what is allowed beside https to public addresses, and whom to believe beside the system's authorities.
+    webhook_insecure: bool = False
+    webhook_ca_file: Path | None = None
+
     @model_validator(mode="after")
     def _certificates_need_lists(self) -> Self:
         """Without revocation lists a stolen key would open the door until its certificate ends by itself."""

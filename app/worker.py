@@ -14,6 +14,7 @@ from app.duties.catalogue import DUTIES
 from app.imports import queue
 from app.ldap import sync, watch
 from app.publication import digest_keeping, drain, snapshot_clock
+from app.push import loop as push
 from app.settings import Settings
 from app.transfers import clock
 
@@ -33,6 +34,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         "clock": clock.run,
         "snapshots": snapshot_clock.run,
         "digest": digest_keeping.run,
+        "push": push.run,
         "duties": partial(duties.run, duties=DUTIES),
     }
     if settings.ldap_enabled:

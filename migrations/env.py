@@ -19,6 +19,7 @@ MODELS = (
     "organizations",
     "practitioners",
     "publication",
+    "push",
     "terminology",
     "transfers",
     "trust",

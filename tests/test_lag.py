@@ -12,7 +12,7 @@ from tests.harness.database import Database
 
 Connection = psycopg.Connection[Any]
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
-NONE = Lag(7, 7, 7, 7, None, None, 1.0, None, 1.0, 1.0)
+NONE = Lag(7, 7, 7, 7, None, None, 1.0, None, 1.0, 1.0, None, 0, 0, 0)
 LDAP = Settings(_env_file=None)
 NO_LDAP = LDAP.model_copy(update={"ldap_enabled": False})
 NO_FILES = LDAP.model_copy(update={"snapshot_hours": 0})
@@ -36,6 +36,8 @@ NO_FILES = LDAP.model_copy(update={"snapshot_hours": 0})
         ({"snapshot": 2 * DAY}, LDAP, []),
         ({"snapshot": 2 * DAY + 1}, LDAP, ["snapshot"]),
         ({"snapshot": 9 * DAY}, NO_FILES, []),
+        ({"push": 5 * MINUTE}, LDAP, []),
+        ({"push": 6 * MINUTE}, LDAP, ["push"]),
         ({"publication": HOUR, "digest": HOUR}, LDAP, ["publication", "digest"]),
     ],
 )

@@ -77,6 +77,11 @@ RULES: Mapping[str, Rule | Mapping[str, Rule]] = {
     "/v1/snapshots/{edition}/{file}": Rule.COPY,
     "/v1/me": Rule.ANY_KEY,
     "/v1/me/notices": Rule.OWN,
+    # They lead to the feed.
+    "/v1/me/webhooks": Rule.COPY,
+    "/v1/me/webhooks/{id}": Rule.COPY,
+    "/v1/me/webhooks/{id}/replay": Rule.COPY,
+    "/v1/me/webhooks/{id}/deliveries": Rule.COPY,
     "/v1/trust/operators/{id}": Rule.LOOK_UP,
     "/v1/trust/whitelist.xml": Rule.LOOK_UP,
     "/v1/trust/whitelist.jws": Rule.LOOK_UP,
