@@ -95,11 +95,13 @@ def write(path: Path, content: bytes) -> Path:
 
 
 def filled(name: str, words: dict[str, str]) -> str:
-    """A file of deploy/slapd with its words filled in, as an administrator does with sed."""
-    text = (SLAPD_FILES / name).read_text("utf-8")
-    for word, value in words.items():
-        text = text.replace(f"@{word}@", value)
-    return text
+    """A file of deploy/slapd with its words filled in, as an administrator does it."""
+    command = [
+        str(SLAPD_FILES / "fill"),
+        str(SLAPD_FILES / name),
+        *(f"{word}={value}" for word, value in words.items()),
+    ]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
 def configure(ldapi_uri: str, ldif: str, tool: str) -> None:
