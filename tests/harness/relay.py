@@ -21,7 +21,8 @@ class Relay:
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._is_cut = self._is_closed = False
-        # How many connections were asked for while the line was cut.
+        # Connections that were passed on, and those asked for while the line was cut.
+        self.passed = 0
         self.refused = 0
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
@@ -63,6 +64,7 @@ class Relay:
         except OSError:
             near.close()
             return
+        self.passed += 1
         for end in (near, far):
             end.settimeout(None)
             self._open.add(end)

@@ -1,16 +1,19 @@
 """Those who copy the directory by syncrepl, from the files of deploy/slapd/replica, and what their trees hold."""
 
 import base64
+import re
 import subprocess
 
 from app.embedded import Slapd, free_port
 from app.embedded.account import Account, engines_account
 from app.embedded.binaries import find_slapd
+from tests.docs.markdown import ROOT
 from tests.embedded.servers import kill, wait_for
 from tests.harness.ldap_tls import PublicSlapd, configure, filled
 from tests.harness.relay import Relay
 from tests.harness.stock_slapd import StockSlapd
 
+GUIDE = ROOT / "docs" / "ldap.md"
 SUFFIX = "dc=mssante,dc=fr"
 # What each server says of itself, and not of the entry: how far it has come.
 OWN = {"contextCSN"}
@@ -117,6 +120,18 @@ def content(server: Server) -> Content:
         if attributes:
             entries[attributes.pop("dn")[0]] = {name: sorted(values) for name, values in attributes.items()}
     return entries
+
+
+def fingerprint(server: Server) -> str:
+    """The line of docs/ldap.md that tells whether two trees are equal, run on one of them."""
+    line = re.search(r"^slapcat .*sha256sum$", GUIDE.read_text("utf-8"), re.MULTILINE)
+    assert line
+    tool = find_slapd().slapd.with_name("slapcat")
+    command = line[0].replace("slapcat ", f"{tool} -F '{server.config_dir}' ")
+    account = engines_account()
+    return subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, check=True, cwd="/", timeout=60, **account.run_as()
+    ).stdout
 
 
 def _decoded(value: str) -> str:

@@ -1,5 +1,6 @@
 """Two copies by syncrepl, ours and an operator's: killed, cut off, behind a killed provider, and always equal again."""
 
+import socket
 from typing import Any
 
 import ldap3
@@ -9,7 +10,7 @@ import pytest
 from app.ldap.sync import sync_once
 from app.settings import Settings
 from tests.embedded.servers import kill
-from tests.harness.ldap_tls import PublicSlapd
+from tests.harness.ldap_tls import LOOPBACK, PublicSlapd, configure
 from tests.ldap.registry import ANNE, SECRETARIAT, add, describe, hide
 from tests.ldap_replicas.followers import SUFFIX, Follower, await_equal, content
 
@@ -96,6 +97,21 @@ def test_copies_follow_a_killed_provider_that_came_back(
         public.slapd.start()
         change_everything(world, exported, 2 * round_ + 1)
         await_equal(public.slapd, *followers)
+
+
+def test_who_is_idle_is_cut_and_a_copy_that_waits_is_not(
+    public: PublicSlapd, followers: list[Follower], world: Connection, exported: Settings
+) -> None:
+    await_equal(public.slapd, *followers)
+    passed = [follower.relay.passed for follower in followers]
+    shorter = "dn: cn=config\nchangetype: modify\nreplace: olcIdleTimeout\nolcIdleTimeout: 1\n"
+    configure(public.slapd.ldapi_uri, shorter, "ldapmodify")
+    for _ in range(3):
+        with socket.create_connection((LOOPBACK, public.slapd.port), timeout=60) as idle:
+            assert idle.recv(1) == b""
+    change_everything(world, exported, 1)
+    await_equal(public.slapd, *followers)
+    assert [follower.relay.passed for follower in followers] == passed
 
 
 def test_a_copy_is_written_by_its_provider_alone(public: PublicSlapd, followers: list[Follower]) -> None:

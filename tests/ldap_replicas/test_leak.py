@@ -18,7 +18,7 @@ from tests.harness.database import Database
 from tests.harness.ldap_tls import PublicSlapd
 from tests.ldap.documents import a_mailbox
 from tests.ldap.registry import ANNE, SECRETARIAT, add
-from tests.ldap_replicas.followers import SUFFIX, Follower, await_equal, content
+from tests.ldap_replicas.followers import SUFFIX, Follower, await_equal, content, fingerprint
 
 ADDED, ABSENT, POISON = "fuite@ch-exemple.mssante.fr", "absente@x.mssante.fr", "poison@ch-exemple.mssante.fr"
 
@@ -64,6 +64,7 @@ def test_a_refused_transaction_reaches_the_copies(
     assert content(public.slapd) == before
     for follower in followers:
         follower.await_differences(public.slapd, leaked(exporter), "the leak; where none comes, this slapd does better")
+        assert fingerprint(follower.server) != fingerprint(public.slapd)
 
 
 def test_a_refused_batch_of_the_exporter_leaves_all_copies_equal(
@@ -83,6 +84,7 @@ def test_a_refused_batch_of_the_exporter_leaves_all_copies_equal(
     assert (written.healed, list(written.refused)) == (3, [POISON])
     await_equal(public.slapd, *followers)
     for follower in followers:
+        assert fingerprint(follower.server) == fingerprint(public.slapd)
         held = str(follower.content())
         assert (ADDED in held, SECRETARIAT in held, POISON in held) == (True, False, False)
         assert follower.content()[SUFFIX]["annuaireEdition"] == [str(now + 1)]
