@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.push import loop
+from app.push import letters, loop
 from app.push.loop import PUSH_LOCK, Courier
 from app.push.outcomes import BACK_OFF
 from app.push.retention import prune
+from app.push.subscriptions import REPLAY, Owner
 from app.settings import Settings
 from tests.builders import OPERATOR, publish
 from tests.harness.database import Database
@@ -224,6 +225,42 @@ def test_one_that_was_deleted_on_the_way_leaves_nothing(
     courier.collect(clock, None)
     assert clock.execute("SELECT count(*) FROM webhook_delivery").fetchone() == (0,)
     assert directory
+
+
+def test_a_replay_that_comes_while_a_letter_travels_is_not_undone_by_its_arrival(
+    directory: int, registry: Connection, clock: Connection, courier: Courier, receiver: Receiver,
+    push_settings: Settings,
+) -> None:  # fmt: skip
+    webhook, _ = subscribe(clock, push_settings, receiver.url)
+    edition = change(registry, "UN")
+    assert courier.send(clock) == 1
+    clock.execute(REPLAY.encode(), Owner(anybody=True).having(id=webhook, edition=1))
+    courier.collect(clock, None)
+    assert (state(clock), state(clock, "message")) == (1, None)
+    assert deliver(courier, clock) == 1
+    assert state(clock) == edition > directory
+    assert clock.execute("SELECT after, outcome FROM webhook_delivery ORDER BY id").fetchall() == [
+        (directory, "delivered"),
+        (1, "delivered"),
+    ]
+
+
+def test_after_many_changes_every_kind_may_have_changed(
+    directory: int, registry: Connection, clock: Connection, courier: Courier, receiver: Receiver,
+    push_settings: Settings, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """It is not looked further back than a window; nor where changes were dropped from the log."""
+    subscribe(clock, push_settings, receiver.url, "organization")
+    change(registry, "UN")
+    monkeypatch.setattr(letters, "WINDOW", 1)
+    assert deliver(courier, clock) == 1
+    assert json.loads(receiver.got[0].body)["data"]["kinds"] == ["organization"]
+    monkeypatch.undo()
+    hurry(clock)
+    last = change(registry, "DEUX")
+    clock.execute("DELETE FROM change WHERE sequence < %s", (last,))
+    assert deliver(courier, clock) == 1
+    assert state(clock) == last > directory
 
 
 @pytest.mark.usefixtures("directory")
