@@ -3,12 +3,13 @@
 import json
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from app.push import letters, loop
+from app.push import letters, loop, retention
 from app.push.loop import PUSH_LOCK, Courier
 from app.push.outcomes import BACK_OFF
 from app.push.retention import prune
@@ -275,21 +276,43 @@ def test_who_may_read_no_more_is_told_no_more(
     assert receiver.got == []
 
 
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize(
+    ("outcome", "age", "is_kept"),
+    [
+        ("delivered", "1 day", True),
+        ("delivered", "3 days", False),
+        ("rejected", "3 days", True),
+        ("rejected", "29 days", True),
+        ("unreachable", "31 days", False),
+    ],
+)
 def test_old_deliveries_are_forgotten(
-    directory: int, registry: Connection, clock: Connection, courier: Courier, receiver: Receiver,
-    push_settings: Settings,
-) -> None:  # fmt: skip
-    subscribe(clock, push_settings, receiver.url)
-    change(registry, "UN")
-    deliver(courier, clock)
-    (now,) = clock.execute("SELECT now()").fetchone() or (None,)
-    assert now
-    prune(clock, push_settings, now)
-    assert clock.execute("SELECT count(*) FROM webhook_delivery").fetchone() == (1,)
-    clock.execute("UPDATE webhook_delivery SET at = now() - interval '31 days'")
-    prune(clock, push_settings, now)
+    clock: Connection, push_settings: Settings, outcome: str, age: str, *, is_kept: bool
+) -> None:
+    deliveries(clock, push_settings, outcome, age)
+    prune(clock, push_settings, datetime.now(UTC))
+    assert clock.execute("SELECT count(*) FROM webhook_delivery").fetchone() == (3 * is_kept,)
+
+
+@pytest.mark.usefixtures("directory")
+def test_deliveries_are_forgotten_in_portions(
+    clock: Connection, push_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "AT_ONCE", 2)
+    deliveries(clock, push_settings, "delivered", "3 days")
+    prune(clock, push_settings, datetime.now(UTC))
     assert clock.execute("SELECT count(*) FROM webhook_delivery").fetchone() == (0,)
-    assert directory
+
+
+def deliveries(clock: Connection, push_settings: Settings, outcome: str, age: str) -> None:
+    """Three of a webhook, that ended so and so long ago."""
+    webhook, _ = subscribe(clock, push_settings, "https://bal.exemple.fr/")
+    clock.execute(
+        "INSERT INTO webhook_delivery (webhook, message, after, edition, attempt, at, outcome, detail, ms)"
+        " SELECT %s, 'msg_a', 1, 2, 1, now() - %s::interval, %s, '', 1 FROM generate_series(1, 3)",
+        (webhook, age, outcome),
+    )
 
 
 @pytest.fixture
