@@ -7,6 +7,7 @@ import ldap3
 import psycopg
 import pytest
 
+from app.ldap.rebuild import Ldif
 from app.ldap.sync import sync_once
 from app.settings import Settings
 from tests.embedded.servers import kill
@@ -97,6 +98,25 @@ def test_copies_follow_a_killed_provider_that_came_back(
         public.slapd.start()
         change_everything(world, exported, 2 * round_ + 1)
         await_equal(public.slapd, *followers)
+
+
+def test_copies_follow_a_tree_that_was_made_anew(
+    public: PublicSlapd, followers: list[Follower], world: Connection, exported: Settings
+) -> None:
+    """Its entries are the same under other identifiers, and it begins anew to number what happens to them."""
+    await_equal(public.slapd, *followers)
+    change_everything(world, exported, 1)
+    # What the old tree still showed is hidden in the new one alone, and something else is new there.
+    hide(world, SECRETARIAT)
+    add(world, "nouvelle@ch-exemple.mssante.fr")
+    public.slapd.stop()
+    public.slapd.load(Ldif(exported))
+    public.slapd.start()
+    await_equal(public.slapd, *followers)
+    change_everything(world, exported, 2)
+    await_equal(public.slapd, *followers)
+    for follower in followers:
+        assert SECRETARIAT not in str(follower.content())
 
 
 def test_who_is_idle_is_cut_and_a_copy_that_waits_is_not(
