@@ -1,7 +1,7 @@
 # annuaire, by make. `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test demo test test-faults test-model check bench bench-import bench-harvest bench-load bench-network fix types db migration openapi docs clean
+.PHONY: help setup system system-test demo test test-faults test-model test-follower check bench bench-import bench-harvest bench-load bench-network bench-digest fix types db migration openapi docs clean
 
 # The newest way in that is new enough; PYTHON=… chooses.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -48,6 +48,9 @@ test-faults: setup system-test ## every kill point, lost server and full disk of
 test-model: setup system-test ## a hundred histories beside a model, others each time (about a quarter of an hour)
 	$(BIN)/pytest -n $(WORKERS) -m fault tests/model $(ARGS)
 
+test-follower: setup system-test ## a follower of the directory, killed fifty times during a hundred thousand changes
+	$(BIN)/pytest -n 0 -m "fault or not fault" tests/faults/test_killed_follower.py $(ARGS)
+
 check: setup ## what CI runs: format, lint, types, import contract, OpenAPI drift, migrations and all tests
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -70,6 +73,9 @@ bench-network: setup ## an outside network of 62 000 members joins, from operato
 
 bench-harvest: setup ## what an enumerator gets over REST and LDAP, and that honest users are never stopped (about 10 minutes)
 	$(BIN)/python -m tests.bench.harvest $(ARGS)
+
+bench-digest: setup ## the digest of 3.5 million resources, beside a scan of its index alone (about 5 minutes)
+	$(BIN)/python -m tests.bench.digest $(ARGS)
 
 fix: setup ## format, and repair what the linter can
 	$(BIN)/ruff format

@@ -36,7 +36,7 @@ def tagged(
     """200 with the body, or 304 without it when the caller holds this very state."""
     headers = {"ETag": tag, EDITION: str(edition), "Cache-Control": CACHE_CONTROL, **(extra or {})}
     held = request.headers.get("if-none-match")
-    if held is not None and _matches(held, tag):
+    if held is not None and matches(held, tag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type=media_type)
 
@@ -52,6 +52,6 @@ def tell_shown(request: Request, resources: int) -> None:
         request.state.shown = resources
 
 
-def _matches(held: str, tag: str) -> bool:
+def matches(held: str, tag: str) -> bool:
     """RFC 9110 §13.1.2: a list of tags or `*`, compared weakly."""
     return held.strip() == "*" or any(each.strip().removeprefix("W/") == tag for each in held.split(","))

@@ -30,6 +30,9 @@ from app.ldap.commands import app as ldap_app
 from app.members.commands import mailbox_app
 from app.notices.commands import app as notice_app
 from app.publication.commands import digest
+from app.publication.snapshot_commands import snapshot_app
+from app.push.commands import webhook_app
+from app.replica.commands import app as replica_app
 from app.sandbox.commands import app as sandbox_app
 from app.transfers.commands import app as transfer_app
 from app.trust.domain_commands import domain_app
@@ -59,6 +62,9 @@ app.add_typer(ldap_app, name="ldap")
 app.add_typer(notice_app, name="notice")
 app.add_typer(transfer_app, name="transfer")
 app.add_typer(sandbox_app, name="sandbox")
+app.add_typer(snapshot_app, name="snapshot")
+app.add_typer(replica_app, name="replica")
+app.add_typer(webhook_app, name="webhook")
 
 DataDir = Annotated[Path | None, typer.Option(help="Use the running annuaire up of this directory.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, logs on stderr.")]

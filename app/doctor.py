@@ -18,7 +18,9 @@ from app.access.certificate_trust import Trust, TrustUnusable
 from app.console import Refused, one_line
 from app.db import alembic_config, connect, schema_unknown, sqlalchemy_url
 from app.embedded.binaries import find_postgres, find_slapd
+from app.lag import MEASURE, Lag, judged
 from app.settings import Settings
+from app.signing import signing_of
 
 PATIENCE = 5
 # A revocation list that ends so soon is worth a word.
@@ -46,6 +48,10 @@ def examine(settings: Settings) -> list[Finding]:
         "white list": _white_list,
         "pending": _pending,
         "client certificates": _client_certificates,
+        "signing key": _signing_key,
+        "snapshots": _snapshots,
+        "channels": _channels,
+        "webhooks": _webhooks,
         "duties": _duties,
         "transfers": _transfers,
         "ldap": _ldap,
@@ -111,6 +117,37 @@ def _pending(settings: Settings) -> tuple[bool | None, str]:
     return (None if left else True), f"{left} ids wait for the worker to publish them" if left else "nothing waits"
 
 
+def _snapshots(settings: Settings) -> tuple[bool | None, str]:
+    newest = _value(
+        settings,
+        "SELECT max(s.made_at) FROM snapshot s JOIN directory d ON d.epoch = s.epoch WHERE s.state = 'offered'",
+    )
+    if newest is None:
+        return None, "no full files are offered: copies cannot begin (annuaire snapshot make)"
+    said = f"the newest full files are of {newest:%Y-%m-%d %H:%M %Z}"
+    every = timedelta(hours=settings.snapshot_hours)
+    if every and newest < datetime.now(UTC) - 2 * every:
+        return False, f"{said}: no worker makes others (ANNUAIRE_SNAPSHOT_HOURS)"
+    return True, said
+
+
+def _channels(settings: Settings) -> tuple[bool | None, str]:
+    with connect(settings) as connection:
+        row = connection.execute(MEASURE.encode()).fetchone()
+    if row is None:
+        return False, "the directory was not set up: run annuaire db upgrade"
+    late = judged(Lag(*row), settings)
+    return not late, "; ".join(f"{channel}: {detail}" for channel, detail in late) or "none lags beyond its limit"
+
+
+def _webhooks(settings: Settings) -> tuple[bool | None, str]:
+    failing = _value(settings, "SELECT count(*) FROM webhook WHERE state = 'active' AND attempt > 0")
+    disabled = _value(settings, "SELECT count(*) FROM webhook WHERE state = 'disabled'")
+    if failing or disabled:
+        return None, f"{failing} receivers do not answer, {disabled} were given up: annuaire webhook list"
+    return True, "no receiver fails"
+
+
 def _duties(settings: Settings) -> tuple[bool | None, str]:
     failing = _value(
         settings, "SELECT string_agg(name || ' (' || failure || ')', '; ' ORDER BY name) FROM duty WHERE failure <> ''"
@@ -132,6 +169,13 @@ def _client_certificates(settings: Settings) -> tuple[bool | None, str]:
         return False, "none are believed: no proxy is trusted (ANNUAIRE_TRUSTED_PROXIES)"
     said = f"the first of their revocation lists runs out on {until:%Y-%m-%d %H:%M} UTC"
     return (True if until - now > LIST_NOTICE else None), said
+
+
+def _signing_key(settings: Settings) -> tuple[bool | None, str]:
+    signing = signing_of(settings)
+    if signing.signer is None:
+        return None, "none: checkpoints and manifests are not signed, no copy can be proved (ANNUAIRE_SIGNING_KEY)"
+    return True, f"{signing.signer.kid} signs; {len(signing.public_keys()['keys'])} public keys are shown"
 
 
 def _transfers(settings: Settings) -> tuple[bool | None, str]:

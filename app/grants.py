@@ -21,7 +21,8 @@ WHERE r.rolname = %s AND c.oid = to_regclass('public.audit')
 """
 WRITTEN = """
 SELECT relname FROM pg_class
-WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> ALL (%s) ORDER BY relname
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND relname <> ALL (%s)
+ORDER BY relname
 """
 
 

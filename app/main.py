@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 
-from app import documentation, health, logs, openapi, problems
+from app import documentation, health, logs, openapi, problems, signing
 from app.access import audit_routes as audit
 from app.access import oauth_routes as oauth
 from app.access import routes as access
@@ -34,9 +34,13 @@ from app.notices import routes as notices
 from app.organizations import routes as organizations
 from app.paging import Cursors
 from app.practitioners import routes as practitioners
+from app.publication import digest_routes as digest
 from app.publication import routes as publication
+from app.publication import snapshot_routes as snapshots
+from app.publication.arrivals import Arrivals
 from app.publication.feed import FeedCursors
 from app.publication.state import Digests
+from app.push import routes as push
 from app.settings import Settings
 from app.transfers import routes as transfers
 from app.trust import routes as trust
@@ -48,8 +52,8 @@ LARGEST_BODY = 1_000_000
 
 # The most asked first.
 FEATURES = (
-    *(mailboxes, practitioners, organizations, publication, mailbox_writes, mailbox_batches, own_mailboxes),
-    *(trust, access, oauth, audit, notices, transfers, imports, health, documentation),
+    *(mailboxes, practitioners, organizations, publication, digest, mailbox_writes, mailbox_batches, own_mailboxes),
+    *(snapshots, push, trust, access, oauth, audit, notices, transfers, imports, signing, health, documentation),
 )
 
 
@@ -95,8 +99,10 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.certificates = Certificates(settings, app.state.proxies)
     app.state.cursors = Cursors(settings.key_pepper, *former_peppers(settings))
     app.state.feed_cursors = FeedCursors(app.state.cursors)
+    app.state.arrivals = Arrivals(settings)
     app.state.budgets = Budgets(settings)
-    app.state.digests = Digests()
+    app.state.signing = signing.signing_of(settings)
+    app.state.digests = Digests(app.state.signing, settings.issuer)
     app.state.white_lists = WhiteLists(signer_of(settings), settings.white_list_contact)
     app.state.spool = Spool(settings.spool_dir, settings.import_upload_limit)
     app.state.exports = CapacityLimiter(MOST_EXPORTS)
@@ -114,7 +120,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await app.state.write_pool.open(wait=False)
     await app.state.budgets.open()
     try:
-        async with app.state.usage.kept(app.state.engine), app.state.consultations.kept():
+        async with (
+            app.state.usage.kept(app.state.engine),
+            app.state.consultations.kept(),
+            app.state.arrivals.kept(),
+        ):
             yield
     finally:
         await app.state.write_pool.close()

@@ -4,6 +4,7 @@ Each setting is described, with the consequence of changing it, in `.env.example
 """
 
 import os
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -24,6 +25,13 @@ MailDomains = Annotated[
 ]
 
 
+# Files separated by spaces.
+Paths = Annotated[
+    tuple[Path, ...] | None,
+    NoDecode,
+    BeforeValidator(lambda given: given.split() or None if isinstance(given, str) else given),
+]
+
 UNIX_SOCKET = "unix"
 
 
@@ -39,6 +47,23 @@ def _proxies(given: object) -> object:
 
 
 TrustedProxies = Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_proxies)]
+
+
+LDAP_URL = re.compile(r"ldaps?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}")
+
+
+def _ldap_urls(given: object) -> object:
+    """URLs with host and port, separated by spaces. Raises ValueError."""
+    if not isinstance(given, str):
+        return given
+    urls = tuple(given.split())
+    for url in urls:
+        if not LDAP_URL.fullmatch(url):
+            raise ValueError(f"{url} is no URL like ldaps://0.0.0.0:636 or ldap://[::]:389")
+    return urls or None
+
+
+LdapUrls = Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_ldap_urls)]
 
 
 class UnknownSetting(ValueError):
@@ -84,6 +109,12 @@ class Settings(BaseSettings):
     ldap_suffix: str = "dc=mssante,dc=fr"
     ldap_batch: int = Field(200, ge=1)
     ldap_enabled: bool = True
+    # Where the slapd of `annuaire up` is reached from outside, and what it and its clients prove themselves by.
+    ldap_listen: LdapUrls = None
+    ldap_certificate: Path | None = None
+    ldap_key: Path | None = None
+    ldap_client_ca_file: Path | None = None
+    ldap_client_crl: Path | None = None
 
     import_second_person: bool = False
     import_plan_days: int = Field(7, ge=1)
@@ -100,16 +131,39 @@ class Settings(BaseSettings):
     white_list_certificate: Path | None = None
     white_list_contact: str | None = None
 
+    # What signs checkpoints and manifests, and further public keys that are shown (app.signing).
+    signing_key: Path | None = None
+    former_signing_keys: Paths = None
+
     pg_bin: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     drain_lock_ms: int = Field(100, ge=1)
     publish_wide: int = Field(1_000, ge=1)
+    feed_days: int = Field(30, ge=1)
+    feed_waiters: int = Field(200, ge=0)
+
+    snapshot_dir: Path = Path("var/snapshots")
+    snapshot_hours: int = Field(24, ge=0)
+    snapshot_days: int = Field(7, ge=1)
+
+    # Webhooks: what is allowed beside https to public addresses, and whom to believe beside the system's authorities.
+    webhook_insecure: bool = False
+    webhook_ca_file: Path | None = None
 
     @model_validator(mode="after")
     def _certificates_need_lists(self) -> Self:
         """Without revocation lists a stolen key would open the door until its certificate ends by itself."""
         if self.client_ca_file and not self.client_crl:
             raise ValueError("client_ca_file needs client_crl: the revocation lists of those authorities")
+        if self.ldap_client_ca_file and not self.ldap_client_crl:
+            raise ValueError("ldap_client_ca_file needs ldap_client_crl: the revocation lists of those authorities")
+        return self
+
+    @model_validator(mode="after")
+    def _listeners_need_a_certificate(self) -> Self:
+        """Whom somebody looks for is nobody else's business: slapd listens outside with TLS or not at all."""
+        if self.ldap_listen and not (self.ldap_certificate and self.ldap_key):
+            raise ValueError("ldap_listen needs ldap_certificate and ldap_key: PEM files")
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The worker: drain, LDAP sync, imports that REST asked for, transfers, duties: each a loop in a thread of its own."""
+"""The worker: drain, LDAP sync, imports that REST asked for, transfers, digest, duties: each a loop in a thread."""
 
 import threading
 import time
@@ -12,8 +12,9 @@ from app.db import is_passing
 from app.duties import loop as duties
 from app.duties.catalogue import DUTIES
 from app.imports import queue
-from app.ldap import sync
-from app.publication import drain
+from app.ldap import sync, watch
+from app.publication import digest_keeping, drain, snapshot_clock
+from app.push import loop as push
 from app.settings import Settings
 from app.transfers import clock
 
@@ -31,10 +32,14 @@ def run(settings: Settings, stop: threading.Event) -> None:
         "drain": drain.run,
         "imports": queue.run,
         "clock": clock.run,
+        "snapshots": snapshot_clock.run,
+        "digest": digest_keeping.run,
+        "push": push.run,
         "duties": partial(duties.run, duties=DUTIES),
     }
     if settings.ldap_enabled:
         loops["ldap"] = sync.run
+        loops["ldap watch"] = watch.run
     threads = [
         threading.Thread(target=_kept_alive, args=(name, loop, settings, stop, failures), name=name)
         for name, loop in loops.items()

@@ -23,8 +23,15 @@ command -v ldapsearch >/dev/null || need ldap-utils
 if [ "${1:-run}" = test ]; then
     command -v curl >/dev/null || need curl
     command -v nginx >/dev/null || need nginx-light
+    command -v haproxy >/dev/null || need haproxy
     command -v postmap >/dev/null || need postfix
     [ -e /usr/lib/postfix/postfix-ldap.so ] || [ -e /usr/lib/postfix/dict_ldap.so ] || need postfix-ldap
+    command -v doveadm >/dev/null || need dovecot-core
+    [ -e /usr/lib/dovecot/modules/auth/libauthdb_ldap.so ] || need dovecot-ldap
+    command -v lbdbq >/dev/null || need lbdb
+    # lbdb leaves to its users what it asks LDAP with.
+    perl -MNet::LDAP -MAuthen::SASL -MIO::Socket::SSL -e 1 2>/dev/null ||
+        need "libnet-ldap-perl libauthen-sasl-perl libio-socket-ssl-perl"
 fi
 [ -n "$missing" ] || exit 0
 

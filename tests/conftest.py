@@ -95,4 +95,6 @@ def _settings(database: Database, *, ldap_enabled: bool, ldap_uri: str = "ldapi:
         key_pepper="pepper-of-the-tests",
         ldap_enabled=ldap_enabled,
         ldap_uri=ldap_uri,
+        # A worker of a test makes no files unasked.
+        snapshot_hours=0,
     )

@@ -6,20 +6,14 @@ the act, but not the line.
 """
 
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 
-from app.access.audit import append, by_command, row_hash
+from app.access.audit import by_command
 from app.access.audit_roots import Root, keep, root
 from app.console import Refused
 
 Connection = psycopg.Connection[Any]
-# As whoever publishes: the publication (4) before the row, the trail last.
-BEGIN = """
-WITH former AS (SELECT epoch FROM directory)
-UPDATE directory SET epoch = %s FROM former RETURNING former.epoch
-"""
 
 
 def note_restored(connection: Connection, reason: str, last: int | None, target: str | None) -> tuple[Root, str]:
@@ -36,13 +30,11 @@ def note_restored(connection: Connection, reason: str, last: int | None, target:
             raise Refused(
                 f"the trail ends at act {there}: a backup with act {held} is not what stands here", "audit.act"
             )
-        begun = str(uuid4())
-        row = connection.execute(BEGIN, [begun]).fetchone()
+        row = connection.execute("SELECT epoch FROM directory").fetchone()
         assert row is not None  # noqa: S101 - root() has read the row
         (ended,) = row
-        detail = f"restored to act {held}: {reason}"
-        before, after = row_hash({"epoch": ended}), row_hash({"epoch": begun})
-        append(connection, by_command("history.begun", "history", ended, before=before, after=after, detail=detail))
+        act = by_command("history.begun", "history", ended, detail=f"restored to act {held}: {reason}")
+        connection.execute("SELECT begin_epoch(%s, %s, %s)", [act.actor, act.credential, act.detail])
         covering = root(connection, restored_to=held)
         if target:
             keep(covering, target)

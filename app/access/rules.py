@@ -7,6 +7,7 @@ not name, stops the app from being made at all. So whoever adds a route decides 
 from collections.abc import Mapping
 from copy import copy
 from enum import Enum
+from functools import partial
 from typing import assert_never
 
 from fastapi import Request
@@ -46,10 +47,12 @@ RULES: Mapping[str, Rule | Mapping[str, Rule]] = {
     "/docs/{asset}": Rule.OPEN,
     "/problems/{slug}": Rule.OPEN,
     "/.well-known/oauth-authorization-server": Rule.OPEN,
+    "/.well-known/annuaire-keys.json": Rule.OPEN,
     # It asks of its caller what no key can show: an assertion, checked by the route itself.
     "/oauth2/token": Rule.OPEN,
     "/v1/edition": Rule.OPEN,
     "/v1/digest": Rule.LOOK_UP,
+    "/v1/digest/nodes": Rule.COPY,
     "/v1/practitioners": Rule.LOOK_UP,
     "/v1/practitioners/lookup": Rule.LOOK_UP,
     "/v1/practitioners/{id}": Rule.LOOK_UP,
@@ -69,8 +72,16 @@ RULES: Mapping[str, Rule | Mapping[str, Rule]] = {
     "/v1/trust/domains": Rule.LOOK_UP,
     "/v1/trust/operators": Rule.LOOK_UP,
     "/v1/changes": Rule.COPY,
+    "/v1/snapshots": Rule.COPY,
+    "/v1/snapshots/{edition}": Rule.COPY,
+    "/v1/snapshots/{edition}/{file}": Rule.COPY,
     "/v1/me": Rule.ANY_KEY,
     "/v1/me/notices": Rule.OWN,
+    # They lead to the feed.
+    "/v1/me/webhooks": Rule.COPY,
+    "/v1/me/webhooks/{id}": Rule.COPY,
+    "/v1/me/webhooks/{id}/replay": Rule.COPY,
+    "/v1/me/webhooks/{id}/deliveries": Rule.COPY,
     "/v1/trust/operators/{id}": Rule.LOOK_UP,
     "/v1/trust/whitelist.xml": Rule.LOOK_UP,
     "/v1/trust/whitelist.jws": Rule.LOOK_UP,
@@ -122,6 +133,8 @@ def _guard(app: ASGIApp, rules: Mapping[str, Rule]) -> ASGIApp:
             request = Request(scope)
             await _admit(request, rule)
             allow(request)
+            # For those that hold an answer back: a key may end meanwhile.
+            request.state.readmit = partial(_admit, request, rule)
         await app(scope, receive, send)
 
     return guard

@@ -8,6 +8,9 @@ from app.budgets import retention as budgets
 from app.duties.loop import Duty
 from app.mailboxes import retention as mailboxes
 from app.notices import reading as notices
+from app.publication import digest_keeping as digest
+from app.publication import log
+from app.push import retention as push
 from app.trust import expiry as conformity
 
 DUTIES: tuple[Duty, ...] = (
@@ -18,6 +21,9 @@ DUTIES: tuple[Duty, ...] = (
     Duty("forget withdrawn mailboxes and kept answers", "day", mailboxes.prune),
     Duty("forget who was shown whom on days that are over", "day", budgets.prune),
     Duty("forget old notices", "day", notices.prune),
+    Duty("forget old deliveries of webhooks", "day", push.prune),
+    Duty("keep the log of changes by days", "day", log.keep),
+    Duty("hold the digest against all rows", "day", digest.prove),
     Duty("tell operators what ends soon", "day", conformity.announce),
     Duty("admit candidates whose conformity file is whole", "day", conformity.admit_complete),
 )

@@ -14,7 +14,7 @@ from app.console import Refused
 from app.embedded.lock import Lock
 from app.embedded.ports import LOOPBACK
 from app.embedded.runfile import Run, read_run
-from app.embedded.secret import former_key_peppers, key_pepper
+from app.embedded.secret import former_key_peppers, key_pepper, signing_key
 from app.embedded.slapd import Slapd
 from app.settings import PREFIX, Settings
 
@@ -75,7 +75,9 @@ def _overrides(run: Run) -> dict[str, str]:
         "key_pepper": key_pepper(Path(run.data_dir)),
         "former_key_peppers": former_key_peppers(Path(run.data_dir)),
         "issuer": os.environ.get(PREFIX + "ISSUER", run.api),
+        "signing_key": os.environ.get(PREFIX + "SIGNING_KEY") or str(signing_key(Path(run.data_dir))),
         "spool_dir": str(Path(run.data_dir) / "spool"),
+        "snapshot_dir": str(Path(run.data_dir) / "snapshots"),
     }
 
 

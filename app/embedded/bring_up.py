@@ -20,6 +20,7 @@ from app.embedded.postgres import Postgres
 from app.embedded.ready import edition_in_ldap, edition_served
 from app.embedded.runfile import Run, write_run
 from app.embedded.slapd import Slapd
+from app.embedded.slapd_listeners import Listeners
 from app.embedded.supervisor import Supervisor
 
 # Without any progress for so long, something hangs that did not die.
@@ -57,7 +58,7 @@ def _start_engines(options: Options, supervisor: Supervisor) -> Run:
     settings = read_settings()
     data_dir = options.data_dir
     postgres = Postgres(data_dir, bin_dir=settings.pg_bin)
-    slapd = Slapd(data_dir, port=options.ldap_port, suffix=settings.ldap_suffix)
+    slapd = Slapd(data_dir, port=options.ldap_port, suffix=settings.ldap_suffix, public=Listeners.of(settings))
     supervisor.start(postgres)
     db.upgrade(postgres.dsn())
     supervisor.start(slapd, is_paused=partial(is_locked, data_dir / PAUSE))

@@ -17,7 +17,8 @@ from app.embedded.binaries import SlapdBinaries, find_slapd
 from app.embedded.lock import Lock
 from app.embedded.place import Place, place
 from app.embedded.ports import LOOPBACK, require_free
-from app.embedded.slapd_config import ConfigPaths, own_schema, rendered
+from app.embedded.slapd_config import ConfigPaths, clients_tree, own_schema, rendered
+from app.embedded.slapd_listeners import Listeners
 
 START_PATIENCE = 60.0
 STOP_STEPS = ((signal.SIGTERM, 60.0),)
@@ -35,15 +36,19 @@ class Slapd:
     """The server below `data_dir/ldap`, on `ldap://127.0.0.1:<port>`.
 
     As root it runs as an unprivileged account. Only the uid that made this object may write, over `ldapi_uri`.
-    The tree is empty, without even a suffix entry, until `load` or the first write.
+    `public` is where it is reached from outside. The tree is empty, without even a suffix entry, until `load` or the
+    first write.
     """
 
     name = "slapd"
 
-    def __init__(self, data_dir: Path, *, port: int, suffix: str = "dc=mssante,dc=fr") -> None:
+    def __init__(
+        self, data_dir: Path, *, port: int, suffix: str = "dc=mssante,dc=fr", public: Listeners | None = None
+    ) -> None:
         self._data_dir = data_dir.expanduser().absolute()
         self.port = port
         self.suffix = suffix
+        self._public = public
         self._place: Place | None = None
         self._lock: Lock | None = None
         self._sockets: Path | None = None
@@ -113,14 +118,14 @@ class Slapd:
         """
         binaries = find_slapd()
         home = self._placed()
-        paths = ConfigPaths(home.folder / "build.d", home.folder / "build", home.make("run"))
+        paths = ConfigPaths(home.folder / "build.d", home.folder / "build", home.make("run"), home.make("clients"))
         building = Lock(home.folder / "build.lock").acquire()
         try:
             for folder in (paths.config, paths.database):
                 shutil.rmtree(folder, ignore_errors=True)
                 home.make(folder.name)
             self._add_config(binaries, paths, rendered(paths, binaries, self.suffix))
-            self._add(binaries.slapadd, ["-q", "-w", "-n", "1", "-F", str(paths.config)], ldif)
+            self._add(binaries.slapadd, ["-q", "-w", "-b", self.suffix, "-F", str(paths.config)], ldif)
         except BaseException:
             shutil.rmtree(paths.database, ignore_errors=True)
             raise
@@ -193,8 +198,9 @@ class Slapd:
     def _configure(self, binaries: SlapdBinaries) -> None:
         """Write cn=config when it is missing or when the template, the suffix, a path or our uid changed."""
         home = self._home
-        paths = ConfigPaths(self.config_dir, self.db_dir, home.make("run"))
-        text = rendered(paths, binaries, self.suffix)
+        paths = ConfigPaths(self.config_dir, self.db_dir, home.make("run"), home.make("clients"))
+        tls = self._public.tls.copied(home) if self._public else None
+        text = rendered(paths, binaries, self.suffix, tls)
         applied = home.folder / "config.ldif"
         had_tree = (self.db_dir / "data.mdb").exists()
         home.make("db")
@@ -204,9 +210,12 @@ class Slapd:
         shutil.rmtree(self.config_dir, ignore_errors=True)
         home.make(self.config_dir.name)
         self._add_config(binaries, paths, text)
+        if not (paths.clients / "data.mdb").exists():
+            above = clients_tree(self.suffix).encode()
+            self._add(binaries.slapadd, ["-b", f"ou=clients,{self.suffix}", "-F", str(self.config_dir)], [above])
         if had_tree:
             say("annuaire: the LDAP configuration changed: indexes of the present tree are made again")
-            self._add(binaries.slapindex, ["-q", "-n", "1", "-F", str(self.config_dir)], ())
+            self._add(binaries.slapindex, ["-q", "-b", self.suffix, "-F", str(self.config_dir)], ())
         applied.write_text(text + own_schema(), encoding="utf-8")
 
     def _add_config(self, binaries: SlapdBinaries, paths: ConfigPaths, text: str) -> None:
@@ -240,9 +249,10 @@ class Slapd:
                 raise SlapdFailed(f"{tool.name} failed (status {running.returncode}): {_said(complaints)}")
 
     def _launch(self, binaries: SlapdBinaries) -> None:
-        socket_url = f"ldapi://{str(self._sockets).replace('/', '%2F')}%2Fldapi"
+        private = f"ldapi://{str(self._sockets).replace('/', '%2F')}%2Fldapi"
+        listeners = " ".join([self.uri, private, *(self._public.urls if self._public else ())])
         self.process = process.spawn(
-            [str(binaries.slapd), "-F", str(self.config_dir), "-h", f"{self.uri} {socket_url}", "-d", "none"],
+            [str(binaries.slapd), "-F", str(self.config_dir), "-h", listeners, "-d", "none"],
             log=self.log,
             death_signal=signal.SIGTERM,
             account=self._home.account,

@@ -10,11 +10,12 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
+from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 from urllib.parse import urlencode, urlsplit
 
 from app.console import Refused, say
@@ -26,17 +27,19 @@ ANSWER_SECONDS = 120
 PATIENCE_SECONDS, FIRST_PATIENCE_SECONDS = 300.0, 5.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 BUSY = {429, 502, 503, 504}
+BLOCK = 1 << 16
 IN_FLIGHT = "idempotency.in_flight"
 FIRST_ERROR = 400
 Headers = Mapping[str, str]
 
 
 class Answered(Refused):
-    """The directory refused a request: `message` and `code` are its own, `status` is that of HTTP."""
+    """The directory refused a request: `message`, `code` and `document` are its own, `status` is that of HTTP."""
 
     def __init__(self, status: int, document: Mapping[str, Any]) -> None:
         super().__init__(f"the directory says: {document.get('detail', status)}", str(document.get("code", "http")))
         self.status = status
+        self.document = document
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,25 @@ class Rest:
         query = f"?{urlencode(parameters)}" if parameters else ""
         return self._asked("GET", path + query, None, {})
 
+    def get_once(self, path: str) -> Answer:
+        """The same, without patience: a directory that asks for some is not asked again."""
+        return self._asked("GET", path, None, {}, patience=0.0)
+
+    def save(self, path: str, out: BinaryIO) -> None:
+        """Append a file to `out`. A download that breaks off goes on where it was, as long as something comes."""
+        start, deadline = out.tell(), monotonic() + PATIENCE_SECONDS
+        while True:
+            had = out.tell()
+            try:
+                return self._save(path, out, start)
+            except (OSError, http.client.HTTPException) as error:
+                self._connection.close()
+                if out.tell() > had:
+                    deadline = monotonic() + PATIENCE_SECONDS
+                elif monotonic() > deadline:
+                    raise Refused(f"the download of {path} does not go on: {error}", "members.unreachable") from error
+                sleep(FIRST_PAUSE)
+
     def post(self, path: str, body: Any) -> Answer:
         """Send JSON to a route that changes nothing."""
         return self._asked("POST", path, json.dumps(body).encode(), {"Content-Type": "application/json"})
@@ -91,7 +113,9 @@ class Rest:
     ) -> None:
         self._connection.close()
 
-    def _asked(self, method: str, path: str, body: bytes | None, headers: Headers) -> Answer:
+    def _asked(
+        self, method: str, path: str, body: bytes | None, headers: Headers, patience: float = PATIENCE_SECONDS
+    ) -> Answer:
         started, pause = monotonic(), FIRST_PAUSE
         while True:
             try:
@@ -112,12 +136,30 @@ class Rest:
                 refusal = Refused(
                     f"the directory does not answer: {error or type(error).__name__}", "members.unreachable"
                 )
-            patience = PATIENCE_SECONDS if self._has_answered else FIRST_PATIENCE_SECONDS
-            if monotonic() + pause > started + patience:
+            longest = patience if self._has_answered else min(patience, FIRST_PATIENCE_SECONDS)
+            if monotonic() + pause > started + longest:
                 raise refusal
             say(f"annuaire: {refusal.message}; trying again in {pause:.0f} s")
             sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _save(self, path: str, out: BinaryIO, start: int) -> None:
+        """What is missing behind the end of `out`. Raises what the connection raises, and Answered."""
+        have = out.tell() - start
+        part = {"Range": f"bytes={have}-"} if have else {}
+        known = self._credentials.header(self._form)
+        self._connection.request("GET", self._prefix + path, None, {"User-Agent": "annuaire", **known, **part})
+        answer = self._connection.getresponse()
+        if answer.status >= FIRST_ERROR:
+            refusal = Answered(answer.status, _problem(_Whole(answer.status, answer.headers, answer.read())))
+            raise http.client.HTTPException(refusal.message) if answer.status in BUSY else refusal
+        if have and answer.status != HTTPStatus.PARTIAL_CONTENT:
+            out.seek(start)
+            out.truncate()
+        while block := answer.read(BLOCK):
+            out.write(block)
+        if answer.length:
+            raise http.client.IncompleteRead(b"", answer.length)
 
     def _form(self, fields: dict[str, str]) -> Any:
         """Ask for a token. Tried once: whoever asked tries again, with another assertion."""

@@ -32,7 +32,8 @@ WORKERS = 2
 # From so many marks on, or with one for the whole registry, an empty publication is built this way.
 MANY = 20_000
 PORTION = 10_000
-TABLES = ("publication", "change", "alias", "mailbox_search", "organization_search", "practitioner_search")
+# Of the log only its open end is built; the ranges before it stay where they are.
+TABLES = ("publication", "change_head", "alias", "mailbox_search", "organization_search", "practitioner_search")
 SOURCES = {"organization": "organization", "practitioner": "practitioner", "mailbox": "mailbox"}
 KEYS = {"organization": "key", "practitioner": "national_id", "mailbox": "address"}
 WANTED = """
@@ -59,6 +60,9 @@ GRANTED = """
 SELECT a.privilege_type, CASE WHEN a.grantee <> 0 THEN a.grantee::regrole::text END, a.is_grantable
 FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a WHERE c.oid = %s::regclass AND a.grantee <> c.relowner
 """
+RANGE_OF_HEAD = "SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = 'change_head'::regclass"
+NUMBERED = "UPDATE directory SET edition = coalesce((SELECT max(sequence) FROM change), edition) RETURNING edition"
+OPTIONS = "SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = %s::regclass AND reloptions IS NOT NULL"
 # An index is sorted in memory; both cores are busy already; one portion of documents fits in memory.
 WORKER = """
 SET maintenance_work_mem = '512MB'; SET max_parallel_maintenance_workers = 0;
@@ -113,18 +117,21 @@ def _lock(connection: Connection) -> Iterator[None]:
 
 
 def _edition(connection: Connection) -> int:
-    row = connection.execute("SELECT edition FROM directory").fetchone()
-    if row is None:
-        raise LookupError("the table directory is empty: run `annuaire db upgrade`")
-    return int(row[0])
+    return int(_value(connection, "SELECT edition FROM directory"))
 
 
 def _now(connection: Connection) -> datetime:
     """The instant at which all was published, by the clock of PostgreSQL."""
-    row = connection.execute("SELECT now()").fetchone()
-    assert row is not None  # noqa: S101 - a function call always gives a row
-    found: datetime = row[0]
+    found: datetime = _value(connection, "SELECT now()")
     return found
+
+
+def _value(connection: Connection, statement: str) -> Any:
+    """The one value that a statement gives. Raises LookupError: the table directory has no row."""
+    row = connection.execute(statement.encode()).fetchone()
+    if row is None:
+        raise LookupError("the table directory is empty: run `annuaire db upgrade`")
+    return row[0]
 
 
 def _make_tables(connection: Connection) -> None:
@@ -143,13 +150,17 @@ def _make_tables(connection: Connection) -> None:
                     " INCLUDING STORAGE INCLUDING COMMENTS)"
                 ).format(**names)
             )
+            for (options,) in connection.execute(OPTIONS, [table]).fetchall():
+                connection.execute(
+                    sql.SQL("ALTER TABLE {next} SET ({options})").format(**names, options=sql.SQL(options))
+                )
             for privilege, role, is_grantable in connection.execute(GRANTED, [table]).fetchall():
                 form = "GRANT {privilege} ON {next} TO {role}" + (" WITH GRANT OPTION" if is_grantable else "")
                 # Privileges and roles as PostgreSQL writes them: words, and names quoted where they need it.
                 grant = sql.SQL(form).format(**names, privilege=sql.SQL(privilege), role=sql.SQL(role or "PUBLIC"))
                 connection.execute(grant)
         # What happened before all was withdrawn stays in the log.
-        connection.execute("INSERT INTO change_next SELECT * FROM change")
+        connection.execute("INSERT INTO change_head_next SELECT * FROM change_head")
 
 
 def _ranges(connection: Connection, kind: str) -> list[tuple[str, str]]:
@@ -250,8 +261,9 @@ def _exchange(connection: Connection, indexes: Sequence[Index]) -> int:
     """The swap, with the edition that the tables stand for; and the marks go."""
     with connection.transaction():
         connection.execute(f"SET LOCAL lock_timeout = '{SWAP_PATIENCE}'".encode())
-        connection.execute(f"LOCK TABLE {', '.join(TABLES)} IN ACCESS EXCLUSIVE MODE".encode())
+        connection.execute(f"LOCK TABLE change, {', '.join(TABLES)} IN ACCESS EXCLUSIVE MODE".encode())
         connection.execute(FORGET)
+        range_of_head = _value(connection, RANGE_OF_HEAD)
         for table in TABLES:
             connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(table)))
             connection.execute(
@@ -259,10 +271,8 @@ def _exchange(connection: Connection, indexes: Sequence[Index]) -> int:
             )
         for index in indexes:
             _rename(connection, *index)
-        row = connection.execute(
-            "UPDATE directory SET edition = coalesce((SELECT max(sequence) FROM change), 0) RETURNING edition"
-        ).fetchone()
-        edition = int(row[0]) if row else 0
+        connection.execute(f"ALTER TABLE change ATTACH PARTITION change_head {range_of_head}".encode())
+        edition = int(_value(connection, NUMBERED))
         connection.execute("DROP SEQUENCE publication_next_number")
         connection.execute("DELETE FROM pending p USING taken t WHERE t.id = p.id")
         connection.execute("DROP TABLE taken")

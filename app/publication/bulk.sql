@@ -9,7 +9,7 @@ published AS (
   SELECT 'practitioner', m.key, published_text(m.body, %(at)s, m.sequence), m.fingerprint, m.sequence, %(at)s FROM made m
 ),
 logged AS (
-  INSERT INTO change_next (sequence, kind, key, operation, recorded_at) SELECT m.sequence, 'practitioner', m.key, 'put', %(at)s FROM made m
+  INSERT INTO change_head_next (sequence, kind, key, operation, recorded_at) SELECT m.sequence, 'practitioner', m.key, 'put', %(at)s FROM made m
 ),
 aliased AS (
   INSERT INTO alias_next (kind, alias, key) SELECT 'practitioner', m.rpps, m.key FROM made m WHERE m.rpps IS NOT NULL
@@ -33,7 +33,7 @@ published AS (
   SELECT 'organization', m.key, published_text(m.body, %(at)s, m.sequence), m.fingerprint, m.sequence, %(at)s FROM made m
 ),
 logged AS (
-  INSERT INTO change_next (sequence, kind, key, operation, recorded_at) SELECT m.sequence, 'organization', m.key, 'put', %(at)s FROM made m
+  INSERT INTO change_head_next (sequence, kind, key, operation, recorded_at) SELECT m.sequence, 'organization', m.key, 'put', %(at)s FROM made m
 ),
 aliased AS (
   INSERT INTO alias_next (kind, alias, key)
@@ -63,7 +63,7 @@ published AS (
   SELECT 'mailbox', m.key, published_text(m.body, %(at)s, m.sequence), m.fingerprint, m.sequence, %(at)s FROM made m
 ),
 logged AS (
-  INSERT INTO change_next (sequence, kind, key, operation, recorded_at) SELECT m.sequence, 'mailbox', m.key, 'put', %(at)s FROM made m
+  INSERT INTO change_head_next (sequence, kind, key, operation, recorded_at) SELECT m.sequence, 'mailbox', m.key, 'put', %(at)s FROM made m
 ),
 searched AS (
   INSERT INTO mailbox_search_next (key, domain, type, practitioners, organizations)

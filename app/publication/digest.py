@@ -1,22 +1,40 @@
-"""The digest: one hash that proves that two copies of the directory are equal at an edition.
+"""The digest of the current edition: the tree that was reckoned last, and the slots that changes touched since.
 
-    root                  SHA-256 of the 256 node hashes
-    ├── node 0 … 255      SHA-256 of its 256 slot hashes
-    │   └── slot          SHA-256 of its rows in order of (kind, key), each `kind/key`, a zero byte, the fingerprint
+    what the caller holds ─┐
+    table digest_tree ─────┴─► the newer one, at edition M ─► changes after M ─► their slots, hashed again ─► root
+                                └─ of another epoch, pruned log, half the directory changed: all slots, from the index
 
-The slot of a row is given by the first two bytes of SHA-256(`kind/key`); an empty slot hashes the empty string. So the
-root depends on the content alone, not on history, and a holder of a copy can descend to the one slot that differs.
-It is read from an index on demand and never computed while publishing.
+Nothing here is part of publishing, nothing is locked: publication, log and edition come from one snapshot. The worker
+keeps digest_tree close behind (app.publication.digest_keeping), so that a process that starts, or a command, has few
+slots to hash. A tree that is lost costs time alone.
 """
 
-from collections.abc import Iterable
-from hashlib import sha256
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
 
-DIGEST_SQL = (Path(__file__).parent / "digest.sql").read_text(encoding="utf-8")
+from app.publication.digest_tree import EMPTY_TREE, Tree
+
+# Beyond so many changes nearly all slots are touched, and to find out which takes longer than to hash the rest.
+MANY_CHANGES = 100_000
+NUMBERED = "SELECT edition, epoch FROM directory"
+KEPT = """
+SELECT d.edition, d.epoch, t.edition, t.leaves FROM directory d LEFT JOIN digest_tree t ON t.epoch = d.epoch
+"""
+# For several statements about one state. Locked first, which hinders no writer: the snapshot is then that of these very
+# tables, which the first publication replaces (app.publication.bulk).
+ONE_SNAPSHOT = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    "LOCK TABLE publication, change IN ACCESS SHARE MODE",
+)
+HASHED = (Path(__file__).parent / "digest.sql").read_text("utf-8")
+
+Connection = psycopg.Connection[Any]
+AsyncConnection = psycopg.AsyncConnection[Any]
+Question = tuple[str, dict[str, Any]]
+Answer = Sequence[tuple[Any, ...]]
 
 
 class Digest(NamedTuple):
@@ -27,23 +45,86 @@ class Digest(NamedTuple):
     root: str
 
 
-def root(connection: psycopg.Connection[Any]) -> Digest:
-    """The digest of the current edition, from one snapshot. Reads the whole digest index: seconds at national size."""
-    row = connection.execute(DIGEST_SQL).fetchone()
-    if row is None:
+class Reckoned(NamedTuple):
+    """The tree of one edition."""
+
+    edition: int
+    epoch: str
+    tree: Tree
+
+    @property
+    def digest(self) -> Digest:
+        return Digest(self.edition, self.epoch, self.tree.root)
+
+
+def root(connection: Connection) -> Digest:
+    """The digest of the current edition, or of that which the connection's snapshot sees."""
+    return reckon(connection).digest
+
+
+def reckon(connection: Connection, held: Reckoned | None = None) -> Reckoned:
+    """The tree of the current edition, from the one that the caller holds if that helps."""
+    steps = _steps(held)
+    question = next(steps)
+    while True:
+        text, parameters = question
+        # Not prepared: how many changes there are since decides the plan.
+        answer = connection.execute(text.encode(), parameters, prepare=False).fetchall()
+        try:
+            question = steps.send(answer)
+        except StopIteration as end:
+            reckoned: Reckoned = end.value
+            return reckoned
+
+
+async def reckon_async(connection: AsyncConnection, held: Reckoned | None = None) -> Reckoned:
+    """The same for the API."""
+    steps = _steps(held)
+    question = next(steps)
+    while True:
+        text, parameters = question
+        answer = await (await connection.execute(text.encode(), parameters, prepare=False)).fetchall()
+        try:
+            question = steps.send(answer)
+        except StopIteration as end:
+            reckoned: Reckoned = end.value
+            return reckoned
+
+
+def reckon_whole(connection: Connection) -> Reckoned:
+    """The tree from all rows, whatever was reckoned before: what the others are held against."""
+    return _over(EMPTY_TREE, connection.execute(HASHED.encode(), {"after": None}, prepare=False).fetchall())
+
+
+def _steps(held: Reckoned | None) -> Generator[Question, Answer, Reckoned]:
+    """What to ask PostgreSQL, one after the other. Each answer is of one snapshot and says its edition, so it does not
+    matter whether all are.
+    """
+    edition, epoch = _one((yield NUMBERED, {}))
+    if held is None or not _is_near(held, edition, epoch):
+        edition, epoch, at, leaves = _one((yield KEPT, {}))
+        held = None if leaves is None else Reckoned(at, epoch, Tree.of(leaves))
+    if held and held[:2] == (edition, epoch):
+        return held
+    if held and _is_near(held, edition, epoch):
+        rows = yield HASHED, {"after": held.edition}
+        _, epoch, oldest = _one(rows)[:3]
+        if held.epoch == epoch and oldest <= held.edition + 1:
+            return _over(held.tree, rows)
+    return _over(EMPTY_TREE, (yield HASHED, {"after": None}))
+
+
+def _is_near(held: Reckoned, edition: int, epoch: str) -> bool:
+    """Whether it is quicker to begin with this tree than with all rows."""
+    return held.epoch == epoch and 0 <= edition - held.edition <= MANY_CHANGES
+
+
+def _over(tree: Tree, rows: Answer) -> Reckoned:
+    edition, epoch = _one(rows)[:2]
+    return Reckoned(edition, epoch, tree.changed({slot: leaf for *_, slot, leaf in rows if slot is not None}))
+
+
+def _one(rows: Answer) -> tuple[Any, ...]:
+    if not rows:
         raise LookupError("the table directory is empty: run `annuaire db upgrade`")
-    return Digest(*row)
-
-
-def root_of(rows: Iterable[tuple[str, str, bytes]]) -> str:
-    """The root of any set of (kind, key, fingerprint), in any order: what the holder of a copy computes for itself."""
-    slots: dict[int, list[tuple[bytes, bytes]]] = {}
-    for kind, key, fingerprint in rows:
-        name = f"{kind}/{key}".encode()
-        slots.setdefault(int.from_bytes(sha256(name).digest()[:2], "big"), []).append((name, fingerprint))
-    leaves = [
-        sha256(b"".join(name + b"\0" + fingerprint for name, fingerprint in sorted(slots.get(slot, ())))).digest()
-        for slot in range(65_536)
-    ]
-    nodes = [sha256(b"".join(leaves[first : first + 256])).digest() for first in range(0, 65_536, 256)]
-    return sha256(b"".join(nodes)).hexdigest()
+    return rows[0]

@@ -17,7 +17,7 @@ import psycopg
 import structlog
 
 from app.db import connect
-from app.publication import bulk
+from app.publication import bulk, epoch
 from app.settings import Settings
 
 logger = structlog.get_logger(__name__)
@@ -135,6 +135,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         connection.execute("LISTEN annuaire_pending")
         while not stop.is_set() and not is_holder(connection):
             stop.wait(LOOK_SECONDS)
+        epoch.watch(connection)
         drain = Drain(connection, settings.drain_lock_ms, settings.publish_wide)
         while not stop.is_set():
             if not _is_early(connection):

@@ -24,6 +24,10 @@ class Directory(Base):
     singleton: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
     edition: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     epoch: Mapped[str]
+    # Where this history is written; another place means that it was restored (app.publication.epoch).
+    witness: Mapped[str | None]
+    # The last change that hid somebody: no snapshot before it is offered.
+    hidden_at: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
 class Publication(Base):
@@ -37,6 +41,13 @@ class Publication(Base):
     __table_args__ = (
         CheckConstraint("kind IN ('mailbox', 'organization', 'practitioner')", name="kind"),
         Index("ix_publication_digest", "slot", "kind", "key", postgresql_include=["fingerprint"]),
+        # So that this index is enough: see migration 0013.
+        {
+            "postgresql_with": {
+                "autovacuum_vacuum_scale_factor": "0.005",
+                "autovacuum_vacuum_insert_scale_factor": "0.005",
+            }
+        },
     )
 
     kind: Mapped[Key] = mapped_column(primary_key=True)
@@ -49,10 +60,16 @@ class Publication(Base):
 
 
 class Change(Base):
-    """The append-only log: which resource was put or deleted by which change. It carries no content."""
+    """The append-only log: which resource was put or deleted by which change. It carries no content.
+
+    Kept in ranges of numbers, the last of them open: what is too old is dropped whole (app.publication.log).
+    """
 
     __tablename__ = "change"
-    __table_args__ = (CheckConstraint("operation IN ('put', 'delete')", name="operation"),)
+    __table_args__ = (
+        CheckConstraint("operation IN ('put', 'delete')", name="operation"),
+        {"postgresql_partition_by": "RANGE (sequence)"},
+    )
 
     sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     kind: Mapped[Key]
@@ -79,6 +96,7 @@ class Pending(Base):
     kind: Mapped[Key]
     key: Mapped[Key]
     run: Mapped[OptionalKey]
+    marked_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
 
 
 class Alias(Base):
@@ -101,6 +119,36 @@ class Withdrawn(Base):
     since: Mapped[datetime] = mapped_column(Instant)
     successor: Mapped[OptionalKey]
     reason: Mapped[str]
+
+
+class Snapshot(Base):
+    """One full file of an edition. `withdrawn`: it holds somebody who is hidden or struck off since; `expired`: old."""
+
+    __tablename__ = "snapshot"
+    __table_args__ = (CheckConstraint("state IN ('offered', 'withdrawn', 'expired')", name="state"),)
+
+    edition: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    file: Mapped[Key] = mapped_column(primary_key=True)
+    epoch: Mapped[str]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str]
+    # How many published resources a whole copy of it shows.
+    resources: Mapped[int] = mapped_column(BigInteger)
+    made_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
+    state: Mapped[str] = mapped_column(server_default=text("'offered'"))
+
+
+class DigestTree(Base):
+    """The tree of the digest as it was last reckoned: the 65 536 hashes of an edition. It may be old, never wrong."""
+
+    __tablename__ = "digest_tree"
+    __table_args__ = (CheckConstraint("singleton", name="singleton"),)
+
+    singleton: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    edition: Mapped[int] = mapped_column(BigInteger)
+    epoch: Mapped[str]
+    leaves: Mapped[bytes]
+    reckoned_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
 
 
 class PractitionerSearch(Base):

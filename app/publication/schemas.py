@@ -9,6 +9,7 @@ from app.paging import Cursor, Id
 
 LARGEST_BATCH = 1_000
 LARGEST_FEED_PAGE = 1_000
+LONGEST_WAIT = 30
 
 Kind = Literal["mailbox", "organization", "practitioner"]
 
@@ -90,6 +91,9 @@ class FeedQuery(BaseModel):
     after: Cursor | None = Field(None, description="`next` of the page before; without it, the oldest kept change")
     limit: int = Field(50, ge=1, le=LARGEST_FEED_PAGE, description="Changes on a page")
     kind: Kind | None = Field(None, description="Changes of this kind only; `next` still goes on")
+    wait: int = Field(0, ge=0, le=LONGEST_WAIT, description="Seconds to wait for a change when there is none yet")
+    resource: bool = Field(True, description="`false` leaves the documents out")
+    digest: bool = Field(False, description="`true` adds the digest where the page ends at `edition`")
 
 
 class FeedItem(Part):
@@ -108,6 +112,27 @@ class FeedPage(Part):
     items: list[FeedItem]
     next: str
     edition: int
+    digest: "DigestState | None" = Field(None, description="Only with `digest=true`; null before the end")
+
+
+class SnapshotFile(Part):
+    """One full file of an edition."""
+
+    edition: int
+    file: str = Field(examples=["directory.ndjson.zst"])
+    bytes: int
+    sha256: str = Field(description="64 hexadecimal digits; also its `ETag`")
+    made_at: datetime
+    url: str
+    next: str = Field(description="Cursor with which the feed goes on after this edition")
+
+
+class SnapshotList(Part):
+    """The full files that are offered, newest edition first."""
+
+    items: list[SnapshotFile]
+    edition: int = Field(description="Edition of the directory now")
+    epoch: str
 
 
 class Publishing(Part):
@@ -142,3 +167,24 @@ class DigestState(Part):
     edition: int
     epoch: str
     root: str = Field(description="64 hexadecimal digits")
+    checkpoint: str | None = Field(description="The same as a compact JWS; null where nothing signs")
+
+
+class Fingerprinted(Part):
+    """A resource by its name, and its fingerprint in hexadecimal digits."""
+
+    kind: Kind
+    key: str
+    fingerprint: str
+
+
+class DigestNodes(Part):
+    """One step down the tree: `nodes`, or the `slots` of a `node`, or the `resources` in a `slot`."""
+
+    edition: int
+    epoch: str
+    nodes: list[str] | None = Field(None, description="Hashes of the 256 nodes")
+    node: int | None = None
+    slots: list[str] | None = Field(None, description="Hashes of the 256 slots from 256 * node on")
+    slot: int | None = None
+    resources: list[Fingerprinted] | None = None

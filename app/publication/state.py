@@ -2,9 +2,14 @@
 
 import asyncio
 import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
-from app.publication.digest import DIGEST_SQL, Digest
+from app.publication.digest import NUMBERED, ONE_SNAPSHOT, AsyncConnection, Reckoned, reckon_async
 from app.publication.reading import Pool
+from app.signing import Signing
 
 STATE = """
 SELECT d.edition, json_build_object(
@@ -15,9 +20,9 @@ SELECT d.edition, json_build_object(
       'name', s.name, 'loaded', s.loaded, 'stamp', s.stamp, 'run', s.run) ORDER BY s.name), '[]') FROM source s))::text
 FROM directory d
 """
-NUMBERED = "SELECT edition, epoch FROM directory"
-# Reading the whole digest index takes seconds at national size.
+# All slots are hashed again after half the directory was changed at once, which takes seconds at national size.
 DIGEST_TIMEOUT = "SET LOCAL statement_timeout = '120s'"
+CHECKPOINT = "annuaire-checkpoint+jwt"
 
 
 async def state(pool: Pool) -> tuple[int, bytes]:
@@ -28,24 +33,63 @@ async def state(pool: Pool) -> tuple[int, bytes]:
     return edition, body.encode()
 
 
+@dataclass(frozen=True)
+class Proof:
+    """The tree of one edition, its root, and the checkpoint that says so; none where nothing signs."""
+
+    reckoned: Reckoned
+    root: str
+    checkpoint: str | None
+
+    @property
+    def body(self) -> bytes:
+        """The body of /v1/digest."""
+        edition, epoch, _ = self.reckoned
+        return json.dumps(
+            {"edition": edition, "epoch": epoch, "root": self.root, "checkpoint": self.checkpoint}
+        ).encode()
+
+
 class Digests:
-    """The digest of the current edition, computed once for each edition however many ask."""
+    """The digest of the current edition, reckoned and signed once for each edition however many ask."""
 
-    def __init__(self) -> None:
-        self._kept: Digest | None = None
-        self._computing = asyncio.Lock()
+    def __init__(self, signing: Signing, issuer: str) -> None:
+        self._signer, self._issuer = signing.signer, issuer
+        self._held: Proof | None = None
+        self._reckoning = asyncio.Lock()
 
-    async def current(self, pool: Pool) -> Digest:
-        async with self._computing, pool.connection() as connection:
-            numbered = await (await connection.execute(NUMBERED)).fetchone()
-            if self._kept is None or numbered != (self._kept.edition, self._kept.epoch):
-                async with connection.transaction():
-                    await connection.execute(DIGEST_TIMEOUT)
-                    row = await (await connection.execute(DIGEST_SQL)).fetchone()
-                self._kept = Digest(*(row or ()))
-            return self._kept
+    async def current(self, pool: Pool) -> Proof:
+        """The proof of the current edition."""
+        async with self._reckoning:
+            async with pool.connection() as connection:
+                numbered = await (await connection.execute(NUMBERED)).fetchone()
+            if self._held is None or numbered != self._held.reckoned[:2]:
+                async with self._snapshot(pool) as connection:
+                    return await self._reckoned(connection)
+            return self._held
 
+    @asynccontextmanager
+    async def snapshot(self, pool: Pool) -> AsyncIterator[tuple[AsyncConnection, Proof]]:
+        """A connection, and the proof of the edition that everything read on it belongs to."""
+        # Taken in turns: a tree goes forward only, and a snapshot taken earlier would see an earlier edition.
+        async with self._reckoning, self._snapshot(pool) as connection:
+            yield connection, await self._reckoned(connection)
 
-def digest_body(digest: Digest) -> bytes:
-    """The body of /v1/digest."""
-    return json.dumps(digest._asdict()).encode()
+    @asynccontextmanager
+    async def _snapshot(self, pool: Pool) -> AsyncIterator[AsyncConnection]:
+        async with pool.connection() as connection, connection.transaction():
+            for statement in (*ONE_SNAPSHOT, DIGEST_TIMEOUT):
+                await connection.execute(statement)
+            yield connection
+
+    async def _reckoned(self, connection: AsyncConnection) -> Proof:
+        held = self._held.reckoned if self._held else None
+        reckoned = await reckon_async(connection, held)
+        if self._held is None or reckoned is not held:
+            self._held = self._signed(reckoned)
+        return self._held
+
+    def _signed(self, reckoned: Reckoned) -> Proof:
+        edition, epoch, root = reckoned.digest
+        claims = {"iss": self._issuer, "edition": edition, "epoch": epoch, "root": root, "iat": int(time.time())}
+        return Proof(reckoned, root, self._signer.sign(claims, CHECKPOINT) if self._signer else None)

@@ -70,6 +70,7 @@ class Authority(Held):
         valid_for: timedelta = 30 * DAY,
         is_authority: bool = False,
         signs: bool = True,
+        hosts: Sequence[x509.GeneralName] = (),
     ) -> Held:
         """A certificate for clients, or what a test makes of it. `usages` None: it does not say."""
         return Held(
@@ -81,6 +82,7 @@ class Authority(Held):
                 valid_for,
                 is_authority=is_authority,
                 signs=signs,
+                hosts=hosts,
             )
         )
 
@@ -126,6 +128,7 @@ def _made(
     *,
     is_authority: bool,
     signs: bool,
+    hosts: Sequence[x509.GeneralName] = (),
 ) -> tuple[x509.Certificate, EllipticCurvePrivateKey]:
     key = generate_private_key(SECP256R1())
     signer = issuer.key if issuer else key
@@ -151,6 +154,8 @@ def _made(
     )
     if usages:
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+    if hosts:
+        builder = builder.add_extension(x509.SubjectAlternativeName(hosts), critical=False)
     return builder.sign(signer, SHA256()), key
 
 

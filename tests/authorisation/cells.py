@@ -26,6 +26,7 @@ SOME_DAY = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 EFFECTS = {"PUT": "mailbox.created", "PATCH": "mailbox.changed", "DELETE": "mailbox.withdrawn"}
 OK: Verdict = (200, None)
 NO_ROUTE: Verdict = (404, "route.unknown")
+NO_WEBHOOK: Verdict = (404, "webhook.unknown")
 NO_RUN: Verdict = (404, "import.unknown_run")
 # (method, path, whom it lets in, how it answers then): a route of each kind at least, and every one of administrators.
 DOORS: tuple[tuple[str, str, Door, Verdict], ...] = (
@@ -39,6 +40,13 @@ DOORS: tuple[tuple[str, str, Door, Verdict], ...] = (
     ("GET", "/v1/trust/operators", Door.LOOK_UP, OK),
     ("GET", "/v1/trust/whitelist.xml", Door.LOOK_UP, OK),
     ("GET", "/v1/changes?limit=1", Door.READ, OK),
+    ("GET", "/v1/digest/nodes", Door.READ, OK),
+    ("GET", "/v1/snapshots/999999999", Door.READ, (404, "snapshot.unknown")),
+    ("GET", "/v1/me/webhooks", Door.READ, OK),
+    ("GET", "/v1/me/webhooks/none", Door.READ, NO_WEBHOOK),
+    ("DELETE", "/v1/me/webhooks/none", Door.READ, NO_WEBHOOK),
+    ("POST", "/v1/me/webhooks/none/replay", Door.READ, NO_WEBHOOK),
+    ("GET", "/v1/me/webhooks/none/deliveries", Door.READ, NO_WEBHOOK),
     ("GET", "/v1/me", Door.ANY, OK),
     ("GET", "/v1/me/notices", Door.OWN, OK),
     ("GET", "/v1/me/mailboxes", Door.OWN_READ, OK),

@@ -36,6 +36,8 @@ def run(professionals: int, *, requests: int, seconds: int) -> list[Line]:
             "ANNUAIRE_DATABASE_URL": postgres.dsn(),
             "ANNUAIRE_KEY_PEPPER": "pepper-of-the-benchmark",
             "ANNUAIRE_LOG_LEVEL": "warning",
+            # No files of the whole directory are made meanwhile.
+            "ANNUAIRE_SNAPSHOT_HOURS": "0",
         }
         settings = Settings(_env_file=None, database_url=postgres.dsn())
         say("imports")

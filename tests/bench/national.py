@@ -177,6 +177,7 @@ def run(professionals: int) -> list[Line]:
             "ANNUAIRE_DATABASE_URL": postgres.dsn(),
             "ANNUAIRE_KEY_PEPPER": "pepper-of-the-benchmark",
             "ANNUAIRE_LOG_LEVEL": "warning",
+            "ANNUAIRE_SNAPSHOT_HOURS": "0",
             # The worker publishes; no LDAP server is fed.
             "ANNUAIRE_LDAP_ENABLED": "false",
         }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import arrivals, load, national
+from tests.bench import arrivals, digest, load, national
 from tests.bench.__main__ import run
 from tests.bench.filled import filled, repeat
 from tests.bench.table import Line, rendered
@@ -74,6 +74,13 @@ def test_requests_are_due_at_their_rate_whatever_the_answers_do() -> None:
     assert len(sent) == len(moments)
     assert len(kind.latencies) == sum(moment / 10 >= 0.1 for moment, _ in moments)
     assert min(kind.latencies) >= 0.2
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_the_digest_measures_every_figure() -> None:
+    lines = digest.run(20_000)
+    assert [line.what for line in lines if line.value <= 0] == []
+    assert "digest, all slots" in rendered(lines)
 
 
 def test_a_missed_figure_is_marked() -> None:

@@ -6,6 +6,10 @@ from tests.confidentiality.world import CANARIES
 STATES = (
     "/v1/edition",
     "/v1/digest",
+    "/v1/digest/nodes",
+    "/v1/digest/nodes?node=0",
+    "/v1/digest/nodes?slot=0",
+    "/.well-known/annuaire-keys.json",
     "/v1/trust/domains",
     f"/v1/trust/domains?operator={world.OWNER}",
     "/v1/trust/operators",

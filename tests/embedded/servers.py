@@ -2,13 +2,14 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 
-from app.embedded import Postgres, Slapd
+from app.embedded import Postgres
 
 PATIENCE = 60.0
 SUFFIX_ENTRY = b"dn: dc=mssante,dc=fr\nobjectClass: dcObject\nobjectClass: organization\ndc: mssante\no: test\n\n"
@@ -26,7 +27,13 @@ def execute(postgres: Postgres, statement: str) -> None:
         connection.execute(statement.encode())
 
 
-def kill(server: Postgres | Slapd) -> int:
+class Server(Protocol):
+    """Whatever runs as one process."""
+
+    process: subprocess.Popen[bytes] | None
+
+
+def kill(server: Server) -> int:
     """kill -9, as nobody can be prepared for. Returns the process id it had."""
     assert server.process is not None
     pid = server.process.pid

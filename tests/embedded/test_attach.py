@@ -72,6 +72,17 @@ def test_where_one_tries_a_directory_a_key_publishes_unless_the_environment_says
     assert environment_for(a_run(tmp_path))["ANNUAIRE_PUBLISH_WITH_KEY"] == "false"
 
 
+def test_checkpoints_are_signed_with_a_key_made_here_unless_the_environment_names_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Path(environment_for(a_run(tmp_path))["ANNUAIRE_SIGNING_KEY"])
+    content = made.read_bytes()
+    assert made.stat().st_mode & 0o777 == 0o600
+    assert Path(environment_for(a_run(tmp_path))["ANNUAIRE_SIGNING_KEY"]).read_bytes() == content
+    monkeypatch.setenv("ANNUAIRE_SIGNING_KEY", "/etc/annuaire/signing.pem")
+    assert environment_for(a_run(tmp_path))["ANNUAIRE_SIGNING_KEY"] == "/etc/annuaire/signing.pem"
+
+
 def test_the_ready_line_tells_what_it_promises(tmp_path: Path) -> None:
     assert json.loads(json.dumps(a_run(tmp_path).ready())) == {
         "api": "http://127.0.0.1:8000",

@@ -55,21 +55,21 @@ def test_a_slapd_without_its_database_module_is_said(monkeypatch: pytest.MonkeyP
 
 
 def test_the_configuration_leaves_no_word_to_fill() -> None:
-    text = rendered(ConfigPaths(Path("/c"), Path("/d"), Path("/r")), NOWHERE, "dc=test,dc=example")
+    text = rendered(ConfigPaths(Path("/c"), Path("/d"), Path("/r"), Path("/l")), NOWHERE, "dc=test,dc=example")
     assert "@" not in text
     assert "olcSuffix: dc=test,dc=example" in text
     assert f"uidNumber={os.getuid()}," in text
 
 
 def test_a_path_beyond_ascii_is_written_in_base64() -> None:
-    text = rendered(ConfigPaths(Path("/c"), Path("/données"), Path("/r")), NOWHERE, SUFFIX)
+    text = rendered(ConfigPaths(Path("/c"), Path("/données"), Path("/r"), Path("/l")), NOWHERE, SUFFIX)
     assert "olcDbDirectory:: Ii9kb25uw6llcyI=" in text
 
 
 @pytest.mark.parametrize("suffix", ["", "mssante", 'dc=x"', "dc=a\ndc=b", "dc=a,,dc=b"])
 def test_a_suffix_that_could_change_the_configuration_is_refused(suffix: str) -> None:
     with pytest.raises(ValueError, match="is not of the form"):
-        rendered(ConfigPaths(Path("/c"), Path("/d"), Path("/r")), NOWHERE, suffix)
+        rendered(ConfigPaths(Path("/c"), Path("/d"), Path("/r"), Path("/l")), NOWHERE, suffix)
 
 
 def test_only_the_exporter_writes_and_everybody_reads(slapd: Slapd) -> None:
@@ -243,7 +243,7 @@ def test_a_deep_directory_with_accents_works(open_dir: Path) -> None:
 
 def test_it_works_for_an_ordinary_user() -> None:
     # Read (once for each process) while we may: the checkout can be closed to him.
-    rendered(ConfigPaths(Path("/c"), Path("/d"), Path("/r")), NOWHERE, SUFFIX)
+    rendered(ConfigPaths(Path("/c"), Path("/d"), Path("/r"), Path("/l")), NOWHERE, SUFFIX)
     own_schema()
     with directory_of_ordinary_user() as path:
 

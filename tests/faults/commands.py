@@ -17,9 +17,13 @@ Process = subprocess.Popen[bytes]
 
 
 @contextmanager
-def started(database: Database, folder: Path, *arguments: str | Path) -> Iterator[Process]:
-    """One command, killed at the end if it still runs. Its words are in `words` of the folder."""
-    given = {"database_url": database.dsn, "ldap_enabled": "false", "spool_dir": str(folder / "spool")}
+def started(database: Database, folder: Path, *arguments: str | Path, **more: str) -> Iterator[Process]:
+    """One command, killed at the end if it still runs. Its words are in `words` of the folder.
+
+    `more`: further settings.
+    """
+    folders = {"spool_dir": str(folder / "spool"), "snapshot_dir": str(folder / "snapshots")}
+    given = {"database_url": database.dsn, "ldap_enabled": "false", **folders, **more}
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     environment |= {f"{PREFIX}{name.upper()}": value for name, value in given.items()}
     with (folder / "words").open("ab") as words:

@@ -1,14 +1,17 @@
 """Health, readiness, metrics and logs."""
 
 import json
+import re
 from typing import Any
 
 import psycopg
 import pytest
 from starlette.testclient import TestClient
 
+from app.doctor import examine
 from app.health import schema_head
 from app.main import create_app
+from app.publication.digest_keeping import keep
 from app.settings import Settings
 from tests.builders import a_small_directory
 
@@ -25,10 +28,35 @@ def test_a_node_with_its_schema_is_ready_and_says_the_rule_of_domains(client: Te
         "schema_version": ",".join(schema_head()),
         "domain_rule": "off",
         "pending": 0,
+        "late": [],
     }
     registry.execute("UPDATE source SET loaded = true WHERE name = 'liste_blanche'")
     registry.commit()
     assert client.get("/readyz").json()["domain_rule"] == "on"
+
+
+def test_a_channel_that_is_late_is_told_everywhere_and_the_node_stays_ready(
+    client: TestClient, registry: Connection, settings: Settings
+) -> None:
+    edition = a_small_directory(registry)
+    assert 'annuaire_channel_late{channel="publication"} 0.0' in client.get("/metrics").text
+    registry.execute("INSERT INTO pending (kind, key, marked_at) VALUES ('mailbox', 'x', now() - interval '1 hour')")
+    registry.commit()
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.json()["late"]) == (200, ["publication"])
+    text = client.get("/metrics").text
+    assert 'annuaire_channel_late{channel="publication"} 1.0' in text
+    assert 'annuaire_channel_edition{channel="digest"} 0.0' in text
+    assert "annuaire_feed_waiters 0.0" in text
+    lag = re.search(r'annuaire_channel_lag_seconds{channel="publication"} (\S+)', text)
+    assert lag
+    assert float(lag[1]) >= 3_600
+    keep(registry)
+    registry.commit()
+    assert f'annuaire_channel_edition{{channel="digest"}} {float(edition)}' in client.get("/metrics").text
+    (finding,) = (found for found in examine(settings) if found.name == "channels")
+    assert finding.ok is False
+    assert finding.detail.startswith("publication: an id waits since 1:00:0")
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 import csv
 import json
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +9,16 @@ from typing import Any
 
 import psycopg
 import pytest
-import uvicorn
 
 from app import cli
-from app.embedded import free_port
-from app.main import create_app
 from app.settings import Settings
 from tests.builders import a_practitioner, a_structure, an_operator, publish
 from tests.harness.network import GATEWAY
+from tests.harness.serving import serving
 from tests.http.fixtures import key_for, registry
 
 __all__ = ["key_for", "registry"]
 
-PATIENCE = 60.0
 OPERATOR, DOMAIN = GATEWAY
 OTHER_DOMAIN = "autre.mssante.fr"
 # Two doctors of one name in one town, and a nurse.
@@ -42,32 +37,6 @@ def served(api_settings: Settings) -> Iterator[str]:
     """The API on a port; its URL."""
     with serving(api_settings) as url:
         yield url
-
-
-class serving:  # noqa: N801 - a context
-    """The API of these settings on a port, in a thread."""
-
-    def __init__(self, settings: Settings) -> None:
-        port = free_port()
-        self._url = f"http://127.0.0.1:{port}"
-        http = create_app(settings.model_copy(update={"issuer": self._url}))
-        config = uvicorn.Config(http, "127.0.0.1", port, log_config=None, access_log=False)
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run)
-
-    def __enter__(self) -> str:
-        self._thread.start()
-        deadline = time.monotonic() + PATIENCE
-        while not self._server.started:
-            assert self._thread.is_alive(), "the API ended before it served"
-            assert time.monotonic() < deadline, "the API does not start"
-            time.sleep(0.01)
-        return self._url
-
-    def __exit__(self, *raised: object) -> None:
-        self._server.should_exit = True
-        self._thread.join(PATIENCE)
-        assert not self._thread.is_alive()
 
 
 @pytest.fixture

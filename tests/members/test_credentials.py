@@ -18,7 +18,8 @@ from app.console import Refused
 from app.members import credentials
 from app.members.credentials import client_of, key_in
 from app.settings import Settings
-from tests.members.conftest import ANNE, DOMAIN, OPERATOR, Connection, Network, serving
+from tests.harness.serving import serving
+from tests.members.conftest import ANNE, DOMAIN, OPERATOR, Connection, Network
 
 KINDS = ("P-256", "Ed25519", "RSA")
 

@@ -12,7 +12,8 @@ import pytest
 from app.members.directory import Directory
 from app.settings import Settings
 from tests.builders import FINESS
-from tests.members.conftest import ANNE, DOMAIN, NAMESAKE, NURSE, OPERATOR, OTHER_DOMAIN, Connection, Network, serving
+from tests.harness.serving import serving
+from tests.members.conftest import ANNE, DOMAIN, NAMESAKE, NURSE, OPERATOR, OTHER_DOMAIN, Connection, Network
 
 ADDRESS = f"anne@{DOMAIN}"
 

@@ -15,7 +15,8 @@ from app.access.audit_verify import verify
 from app.ldap.entries import entry
 from app.ldap.sync import sync_once
 from app.ldap.verify import verify as verify_tree
-from app.publication.digest import root, root_of
+from app.publication.digest import root
+from app.publication.digest_tree import root_of
 from tests.builders import FINESS
 from tests.model.directory import Box, Directory, addresses_of
 from tests.model.follower import Follower

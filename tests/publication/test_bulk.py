@@ -32,7 +32,7 @@ UNION ALL
 SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
 WHERE connamespace = 'public'::regnamespace
 UNION ALL
-SELECT relname, relkind::text, '' FROM pg_class WHERE relnamespace = 'public'::regnamespace
+SELECT relname, relkind::text, coalesce(reloptions::text, '') FROM pg_class WHERE relnamespace = 'public'::regnamespace
 ORDER BY 1, 2, 3
 """
 
@@ -185,7 +185,7 @@ def test_an_address_hidden_before_the_first_publication_answers_like_one_that_ne
 def test_privileges_on_the_tables_outlast_the_swap(world: psycopg.Connection[Any], settings: Settings) -> None:
     privileges = "SELECT relname, relacl::text FROM pg_class WHERE relname = ANY (%s) ORDER BY 1"
     world.execute("GRANT SELECT ON publication, alias TO PUBLIC")
-    world.execute("GRANT SELECT, INSERT ON change TO pg_monitor WITH GRANT OPTION")
+    world.execute("GRANT SELECT, INSERT ON mailbox_search TO pg_monitor WITH GRANT OPTION")
     before = world.execute(privileges, (list(bulk.TABLES),)).fetchall()
     world.commit()
     build(settings)

@@ -112,6 +112,14 @@ def test_a_filter_by_kind_goes_on_past_what_it_leaves_out(
     assert changes(kind="mailbox", **after).items == []
 
 
+def test_documents_may_be_left_out(changes: Any, registry: Connection) -> None:
+    edition = a_small_directory(registry)
+    page = changes(resource="false")
+    assert [(item.sequence, item.operation, item.resource) for item in page.items] == [
+        (number, "put", None) for number in range(1, edition + 1)
+    ]
+
+
 def test_a_document_may_be_newer_than_its_item(changes: Any, registry: Connection) -> None:
     person = a_practitioner(registry, family="AVANT")
     publish(registry, ("practitioner", person))
@@ -180,6 +188,8 @@ def test_the_seal_of_another_installation_on_our_epoch_is_no_cursor(
     assert refusal(client, reader, forged) == (400, "cursor.invalid")
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "kind=domain", "wait=30", "after="])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=1001", "kind=domain", "wait=31", "wait=-1", "resource=x", "after="]
+)
 def test_what_cannot_be_used_is_refused(client: TestClient, reader: dict[str, str], query: str) -> None:
     assert client.get(f"/v1/changes?{query}", headers=reader).status_code == 422

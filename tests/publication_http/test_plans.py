@@ -46,7 +46,7 @@ STATEMENTS: dict[str, tuple[Any, dict[str, Any]]] = {
     "mailbox": (SQL(mailboxes.BY_ADDRESS), {"address": "1@d.fr", "tombstone": 365}),
     "ids": (SQL(BY_IDS), {"kind": "practitioner", "ids": ["p1", "2"], "most": 50}),
     "batch": (SQL(BY_IDS_IN_BATCH), {"kind": "practitioner", "positions": [0, 1], "ids": ["p1", "2"]}),
-    "feed": (SQL(feed.PAGE), {"after": 100, "limit": 50, "kind": None, "window": 10_000}),
+    "feed": (SQL(feed.PAGE), {"after": 100, "limit": 50, "kind": None, "window": 10_000, "resource": True}),
     "domain": mailboxes.of_query(MailboxQuery(domain="d1")).statement(None, 50),
     "holder": mailboxes.of_query(MailboxQuery(practitioner="p7")).statement(("5@d.fr",), 50),
     "family": people(family="name7"),
