@@ -50,6 +50,10 @@ class Follower:
             lambda: "\n".join(self.differences(provider)[:20]),
         )
 
+    def await_connections(self, count: int) -> None:
+        """Until it has come for so many."""
+        wait_for(lambda: self.relay.passed >= count, f"the copy {self.name} connects {count} times")
+
     def await_attempt(self) -> None:
         """Until it has tried the line that is cut once more."""
         before = self.relay.refused
@@ -65,32 +69,39 @@ class Follower:
         self.relay.close()
 
 
-def our_replica(provider: PublicSlapd, *, by_starttls: bool = True) -> Follower:
+def our_replica(provider: PublicSlapd) -> Follower:
     """A slapd of ours, turned into a replica by own.ldif.in."""
     server = Slapd(provider.folder / "own", port=free_port())
     server.start()
-    relay, words = _line(provider, "own", by_starttls=by_starttls)
+    relay, words = _line(provider, "own", by_starttls=True)
+    provider.register(_client("own"), "replicas")
     configure(server.ldapi_uri, filled("replica/own.ldif.in", words), "ldapmodify")
     return Follower("own", server, relay)
 
 
-def stock_replica(provider: PublicSlapd, *, by_starttls: bool = False) -> Follower:
+def stock_replica(provider: PublicSlapd, *, is_registered: bool = True) -> Follower:
     """An operator's slapd as Debian ships it, which takes the directory beside what it holds."""
     server = StockSlapd(provider.folder / "stock")
     server.start()
-    relay, words = _line(provider, "stock", by_starttls=by_starttls)
+    relay, words = _line(provider, "stock", by_starttls=False)
+    if is_registered:
+        provider.register(_client("stock"), "replicas")
     words["DB_DIR"] = str(server.folder / "annuaire")
     configure(server.ldapi_uri, filled("schema.ldif", {}), "ldapadd")
     configure(server.ldapi_uri, filled("replica/stock.ldif.in", words), "ldapmodify")
     return Follower("stock", server, relay)
 
 
+def _client(name: str) -> str:
+    """What its certificate calls it."""
+    return f"{name}.copie.exemple"
+
+
 def _line(provider: PublicSlapd, name: str, *, by_starttls: bool) -> tuple[Relay, dict[str, str]]:
     """The line to the provider, and the words for the files of deploy/slapd/replica."""
-    client = f"{name}.copie.exemple"
+    client = _client(name)
     account = engines_account()
     provider.issue(client, account=account)
-    provider.register(client, "replicas")
     account.owns(provider.ca)
     url = provider.starttls if by_starttls else provider.ldaps
     relay = Relay(int(url.rpartition(":")[2]))
