@@ -17,11 +17,13 @@ from app.embedded.binaries import SlapdBinaries, find_slapd
 from app.embedded.lock import Lock
 from app.embedded.place import Place, place
 from app.embedded.ports import LOOPBACK, require_free
-from app.embedded.slapd_config import ConfigPaths, clients_tree, own_schema, rendered
+from app.embedded.slapd_config import ConfigPaths, clients_tree, indexing, own_schema, rendered
 from app.embedded.slapd_listeners import Listeners
 
 START_PATIENCE = 60.0
 STOP_STEPS = ((signal.SIGTERM, 60.0),)
+# Beside the database of a tree: what its indexes were made by.
+INDEXED_BY = "indexed-by"
 PORT_OPTION = "--ldap-port"
 
 
@@ -126,6 +128,7 @@ class Slapd:
                 home.make(folder.name)
             self._add_config(binaries, paths, rendered(paths, binaries, self.suffix))
             self._add(binaries.slapadd, ["-q", "-w", "-b", self.suffix, "-F", str(paths.config)], ldif)
+            (paths.database / INDEXED_BY).write_text(indexing(), encoding="utf-8")
         except BaseException:
             shutil.rmtree(paths.database, ignore_errors=True)
             raise
@@ -202,9 +205,14 @@ class Slapd:
         tls = self._public.tls.copied(home) if self._public else None
         text = rendered(paths, binaries, self.suffix, tls)
         applied = home.folder / "config.ldif"
-        had_tree = (self.db_dir / "data.mdb").exists()
+        # Written last: a run that was killed on the way here begins anew.
+        is_applied = self.config_dir.exists() and applied.exists()
+        indexed_by = self.db_dir / INDEXED_BY
+        is_indexed = not (self.db_dir / "data.mdb").exists() or (
+            indexed_by.exists() and indexed_by.read_text(encoding="utf-8") == indexing()
+        )
         home.make("db")
-        if self.config_dir.exists() and applied.exists() and applied.read_text(encoding="utf-8") == text + own_schema():
+        if is_indexed and is_applied and applied.read_text(encoding="utf-8") == text + own_schema():
             return
         applied.unlink(missing_ok=True)
         shutil.rmtree(self.config_dir, ignore_errors=True)
@@ -213,9 +221,11 @@ class Slapd:
         if not (paths.clients / "data.mdb").exists():
             above = clients_tree(self.suffix).encode()
             self._add(binaries.slapadd, ["-b", f"ou=clients,{self.suffix}", "-F", str(self.config_dir)], [above])
-        if had_tree:
+        if not is_indexed:
             say("annuaire: the LDAP configuration changed: indexes of the present tree are made again")
+            indexed_by.unlink(missing_ok=True)
             self._add(binaries.slapindex, ["-q", "-b", self.suffix, "-F", str(self.config_dir)], ())
+        indexed_by.write_text(indexing(), encoding="utf-8")
         applied.write_text(text + own_schema(), encoding="utf-8")
 
     def _add_config(self, binaries: SlapdBinaries, paths: ConfigPaths, text: str) -> None:

@@ -15,6 +15,8 @@ TEMPLATES = Path(__file__).parents[2] / "deploy" / "slapd"
 # Entries an anonymous filter may look at before it is refused: above a common three-letter search, below the tree.
 UNCHECKED = 100_000
 WORD = re.compile(r"@([A-Z_]+)@")
+# What the indexes of a tree are made by, beside the rules of their attributes: which, of what length, how wide a slot.
+INDEXING = ("olcDbIndex:", "olcIndex", "olcBkMdbIdlExp:")
 SUFFIX_FORM = re.compile(r"[A-Za-z]+=[A-Za-z0-9 .-]+(,[A-Za-z]+=[A-Za-z0-9 .-]+)*")
 
 
@@ -53,6 +55,12 @@ def clients_tree(suffix: str) -> str:
 def own_schema() -> str:
     """The object classes and attributes of annuaire, as LDIF."""
     return _template("schema.ldif")
+
+
+def indexing() -> str:
+    """The lines of the configuration, and the schema, after whose change the indexes of a tree must be made again."""
+    lines = _template("config.ldif.in").splitlines(keepends=True)
+    return "".join(line for line in lines if line.startswith(INDEXING)) + own_schema()
 
 
 @cache

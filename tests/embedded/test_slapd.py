@@ -206,6 +206,20 @@ def test_a_changed_configuration_is_applied_and_the_tree_kept(
     monkeypatch.setattr(slapd_config, "UNCHECKED", 123)
     with own:
         assert entries(own) == [SUFFIX]
+        assert "size.unchecked=123" in (own.config_dir.parent / "config.ldif").read_text(encoding="utf-8")
+    # A national tree is out of service for minutes while its indexes are made again: not when they are the same.
+    assert capsys.readouterr().err == ""
+
+
+def test_indexes_that_are_made_otherwise_are_made_again_once(
+    own: Slapd, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own.load([SUFFIX_ENTRY])
+    with own:
+        pass
+    monkeypatch.setattr("app.embedded.slapd.indexing", lambda: "olcIndexSubstrAnyLen: 2\n")
+    with own:
+        assert entries(own) == [SUFFIX]
     assert "indexes of the present tree are made again" in capsys.readouterr().err
     with own:
         pass
