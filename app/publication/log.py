@@ -26,6 +26,9 @@ PUBLICATION_LOCK = 4
 # Readers of the feed queue behind the exchange of ranges for no longer than this; who fails is tried again as a duty.
 PATIENCE = "SET LOCAL lock_timeout = '500ms'"
 LOCK = f"SELECT pg_advisory_xact_lock({PUBLICATION_LOCK})"
+# The duty comes once a day, whenever that is; a range that was begun since is not closed yet, nor waited for.
+YOUNG = timedelta(hours=12)
+BEGUN = "SELECT recorded_at FROM change_head ORDER BY sequence LIMIT 1"
 HEAD = "SELECT min(sequence), max(sequence) FROM change_head"
 CLOSED = """
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -38,7 +41,9 @@ NEEDED = "SELECT min(s.edition) FROM snapshot s JOIN directory d ON d.epoch = s.
 
 def keep(connection: Connection, settings: Settings, now: datetime) -> None:
     """The duty: close the open range, and drop what is older than the promised days."""
-    close_range(connection)
+    begun = connection.execute(BEGUN).fetchone()
+    if begun and now - begun[0] > YOUNG:
+        close_range(connection)
     dropped = prune(connection, now - timedelta(days=settings.feed_days))
     if dropped:
         logger.info("old changes dropped", until=max(dropped))

@@ -103,3 +103,16 @@ def test_what_a_publisher_holds_is_not_closed_under_it(
         log.close_range(keeper)
     registry.commit()
     assert log.close_range(keeper) == 2
+
+
+def test_a_range_that_was_just_begun_is_waited_for_by_nobody(
+    registry: Connection, keeper: Connection, settings: Settings
+) -> None:
+    """A duty that begins beside the first load of a nation would wait, and be told as failed."""
+    several(registry, 1, NOW)
+    registry.execute("SELECT publish(ARRAY['mailbox'], ARRAY[%s])", (a_mailbox(registry),))
+    log.keep(keeper, settings, NOW + timedelta(hours=1))
+    registry.commit()
+    assert [name for name, _ in keeper.execute(RANGES)] == ["change_head"]
+    log.keep(keeper, settings, NOW + timedelta(hours=24))
+    assert [name for name, _ in keeper.execute(RANGES)] == ["change_until_2", "change_head"]
