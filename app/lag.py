@@ -22,7 +22,9 @@ WITH held AS (
   SELECT d.edition, s.seen_at,
     coalesce(CASE WHEN s.epoch = d.epoch THEN s.edition END, 0) AS ldap,
     coalesce((SELECT x.edition FROM digest_tree x WHERE x.epoch = d.epoch), 0) AS digest,
-    (SELECT max(x.edition) FROM snapshot x WHERE x.epoch = d.epoch AND x.state = 'offered') AS snapshot
+    (SELECT max(x.edition) FROM snapshot x WHERE x.epoch = d.epoch AND x.state = 'offered') AS snapshot,
+    -- One that was withdrawn since, to hide somebody, was made in time all the same.
+    (SELECT max(x.made_at) FROM snapshot x WHERE x.epoch = d.epoch) AS made_at
   FROM directory d LEFT JOIN ldap_seen s ON true
 )
 SELECT h.edition, h.ldap, h.digest, coalesce(h.snapshot, 0),
@@ -30,7 +32,7 @@ SELECT h.edition, h.ldap, h.digest, coalesce(h.snapshot, 0),
   seconds_since((SELECT c.recorded_at FROM change c WHERE c.sequence > h.ldap ORDER BY c.sequence LIMIT 1)),
   seconds_since(h.seen_at),
   seconds_since((SELECT c.recorded_at FROM change c WHERE c.sequence > h.digest ORDER BY c.sequence LIMIT 1)),
-  seconds_since(coalesce((SELECT max(x.made_at) FROM snapshot x WHERE x.edition = h.snapshot), kept.recorded_at)),
+  seconds_since(coalesce(h.made_at, kept.recorded_at)),
   seconds_since(kept.recorded_at),
   (SELECT max(seconds_since(greatest(w.due_at, (
       SELECT c.recorded_at FROM change c WHERE c.sequence > w.edition ORDER BY c.sequence LIMIT 1))))

@@ -36,6 +36,9 @@ SELECT NOT EXISTS (SELECT FROM digest_tree t JOIN directory d ON d.epoch = t.epo
 """
 
 
+IS_KEPT = "SELECT FROM digest_tree LIMIT 1"
+
+
 class DigestDrifted(RuntimeError):
     """The tree that follows the log is not that of the rows: something wrote the publication behind its back."""
 
@@ -46,7 +49,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
     with connect(settings, autocommit=True) as connection:
         while not stop.is_set():
             prepare(connection)
-            held = keep(connection, held)
+            # What the duty forgot was wrong: what this loop holds is that very tree.
+            held = keep(connection, held if connection.execute(IS_KEPT).fetchone() else None)
             stop.wait(PAUSE_SECONDS)
 
 

@@ -32,7 +32,7 @@ WHERE s.edition = %s AND s.file = %s AND s.state <> 'expired'
 WITHDRAWN = "SELECT FROM snapshot WHERE edition = %s AND state = 'withdrawn' LIMIT 1"
 TEXT = "text/plain; charset=utf-8"
 MEDIA_TYPES = {".zst": "application/zstd", ".zip": "application/zip", ".jws": "application/jose"}
-ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 class SnapshotBeingMade(Problem):

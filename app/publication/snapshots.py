@@ -101,9 +101,14 @@ def make(settings: Settings, connection: Connection) -> Made | None:
         part = folder / f"{edition}{PART}"
         _remove(part)
         part.mkdir(mode=0o750)
-        digest = root(connection)
-        resources, count = write_resources(connection, part)
-        files = [resources, *write_extraction(connection, part, in_france)]
+        try:
+            digest = root(connection)
+            resources, count = write_resources(connection, part)
+            files = [resources, *write_extraction(connection, part, in_france)]
+        except BaseException:
+            # A disk that is full is to be full no longer than it must: others write there.
+            _remove(part)
+            raise
     made = Made(edition, epoch, digest.root, at, files, offered=False)
     files.append(write_text(part, SUMS, "".join(f"{each.sha256}  {each.file}\n" for each in files)))
     if signer:

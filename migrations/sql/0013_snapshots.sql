@@ -16,6 +16,17 @@ CREATE TABLE snapshot (
 -- The last change that hid somebody: what was made before it is offered no more, nor what is just being made.
 ALTER TABLE directory ADD COLUMN hidden_at bigint NOT NULL DEFAULT 0;
 
+CREATE FUNCTION withdraw_snapshots_before(hiding bigint) RETURNS void
+LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE directory SET hidden_at = greatest(hidden_at, hiding);
+  -- Any of them may hold that row: which does is known to nobody but its reader.
+  UPDATE snapshot SET state = 'withdrawn' WHERE state = 'offered' AND edition < hiding;
+  IF FOUND THEN
+    PERFORM pg_notify('annuaire_snapshot', hiding::text);
+  END IF;
+END $$;
+COMMENT ON FUNCTION withdraw_snapshots_before IS 'With the commit that hides somebody, no file that may show them can be fetched.';
+
 CREATE FUNCTION withdraw_snapshots() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -28,18 +39,23 @@ DECLARE
            OR a.kind = 'mailbox' AND NOT coalesce((SELECT w.reason FROM withdrawn w WHERE w.address = a.key) <> 'holder_inactive', false)));
 BEGIN
   IF hiding IS NOT NULL THEN
-    UPDATE directory SET hidden_at = hiding;
-    -- Any of them may hold that row: which does is known to nobody but its reader.
-    UPDATE snapshot SET state = 'withdrawn' WHERE state = 'offered' AND edition < hiding;
-    IF FOUND THEN
-      PERFORM pg_notify('annuaire_snapshot', hiding::text);
-    END IF;
+    PERFORM withdraw_snapshots_before(hiding);
   END IF;
   RETURN NULL;
 END $$;
-COMMENT ON FUNCTION withdraw_snapshots IS 'With the commit that hides somebody, no file that may show them can be fetched.';
 CREATE TRIGGER withdraw_snapshots AFTER INSERT ON change REFERENCING NEW TABLE AS added
   FOR EACH STATEMENT EXECUTE FUNCTION withdraw_snapshots();
+
+CREATE FUNCTION withdraw_snapshots_of_forgotten() RETURNS trigger
+LANGUAGE plpgsql AS $$ BEGIN
+  -- One that had left the publication and is hidden only now: no change of the log tells of it.
+  IF EXISTS (SELECT FROM removed r JOIN mailbox m ON m.address = r.address WHERE m.unlisted OR m.state = 'suspended') THEN
+    PERFORM withdraw_snapshots_before((SELECT d.edition FROM directory d));
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER withdraw_snapshots_of_forgotten AFTER DELETE ON withdrawn REFERENCING OLD TABLE AS removed
+  FOR EACH STATEMENT EXECUTE FUNCTION withdraw_snapshots_of_forgotten();
 
 CREATE FUNCTION extraction_cell(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT translate(value, E'|\r\n', '   ') $$;

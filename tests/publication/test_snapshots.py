@@ -166,6 +166,20 @@ def test_who_is_hidden_withdraws_what_is_offered(
     assert (held.snapshot_dir / str(edition)).exists() is not is_withdrawn
 
 
+def test_who_left_before_and_is_hidden_only_now_withdraws_as_well(
+    held: Settings, registry: Connection, maker: Connection
+) -> None:
+    """Nothing leaves the publication then: no change of the log tells of it."""
+    a_small_directory(registry)
+    made(held, maker)
+    registry.execute("UPDATE mailbox SET state = 'withdrawn' WHERE address = %s", (ADDRESS,))
+    publish(registry, ("mailbox", ADDRESS))
+    assert {state for _, state in states(maker)} == {"offered"}
+    registry.execute("UPDATE mailbox SET unlisted = true WHERE address = %s", (ADDRESS,))
+    publish(registry, ("mailbox", ADDRESS))
+    assert {state for _, state in states(maker)} == {"withdrawn"}
+
+
 def test_what_shows_somebody_hidden_meanwhile_is_never_offered(
     held: Settings, registry: Connection, maker: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
