@@ -10,7 +10,7 @@ by the next one, so that at most one is on its way to each receiver, however muc
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -23,6 +23,8 @@ Connection = psycopg.Connection[Any]
 TYPE = "directory.changed"
 # Further back than this it is not looked which kinds changed: any of them may have.
 WINDOW = 10_000
+# A receiver is told no more often than this: the feed has every change, and a letter tells of all since the last.
+LEAST_BETWEEN = timedelta(seconds=5)
 
 DUE = """
 SELECT w.id, w.url, w.secret, w.pepper, w.kinds, w.epoch AS told_epoch, w.edition AS told,
@@ -48,7 +50,10 @@ UPDATE webhook
 SET message = %(message)s, body = %(body)s, next_epoch = %(epoch)s, next_edition = %(edition)s, attempt = 0
 {UNCHANGED}
 """  # noqa: S608 - our own text
-PASS_OVER = f"UPDATE webhook SET epoch = %(epoch)s, edition = %(edition)s {UNCHANGED}"  # noqa: S608 - our own text
+# Put off as if it had been told: those that are interested in nothing new must not stand before all others each time.
+PASS_OVER = f"""
+UPDATE webhook SET epoch = %(epoch)s, edition = %(edition)s, due_at = clock_timestamp() + %(pause)s {UNCHANGED}
+"""  # noqa: S608 - our own text
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ def _written(connection: Connection, cursors: FeedCursors, row: dict[str, Any]) 
     found = connection.execute(KINDS, {**row, "window": WINDOW}).fetchone()
     kinds = found[0] if found else []
     if not kinds:
-        connection.execute(PASS_OVER, row)
+        connection.execute(PASS_OVER, {**row, "pause": LEAST_BETWEEN})
         return False
     row["message"] = f"msg_{random_id()}{random_id()}"
     data = {

@@ -12,22 +12,21 @@ from typing import Any
 import psycopg
 
 from app.access.audit import Act, append
-from app.push.letters import Letter
+from app.push.letters import LEAST_BETWEEN, Letter
 from app.push.sending import Outcome
 
 Connection = psycopg.Connection[Any]
 
-# A receiver is told no more often than this: the feed has every change, and a letter tells of all since the last.
-LEAST_BETWEEN = timedelta(seconds=5)
 BACK_OFF = (
     *(timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30)),
     *(timedelta(hours=hours) for hours in (2, 5, 10, 14, 20, 24)),
 )
 
+# One that is being deleted is waited for, and then not written of.
 RECORD = """
 INSERT INTO webhook_delivery (webhook, message, after, edition, attempt, outcome, status, detail, ms)
 SELECT w.id, %(message)s, %(after)s, %(edition)s, %(attempt)s, %(word)s, %(status)s, %(detail)s, %(ms)s
-FROM webhook w WHERE w.id = %(webhook)s
+FROM webhook w WHERE w.id = %(webhook)s FOR KEY SHARE OF w
 """
 # A letter that was taken back meanwhile, by who begins elsewhere, moves nothing.
 TOLD = """
