@@ -6,7 +6,6 @@ begin ─► page ─► rows and cursor, one transaction ─► … ─► the 
 """
 
 from collections.abc import Iterable
-from http import HTTPStatus
 
 from app.console import Refused
 from app.members.rest import Answered
@@ -17,7 +16,8 @@ from app.replica.source import Change, Checkpoint, CursorOver, Page, Source
 # A directory that moves on while its digest is asked for is asked again, so often.
 MOST_TRIES = 50
 MOST_SNAPSHOTS = 5
-GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+# Between the list of snapshots and its files.
+GONE = {"snapshot.withdrawn", "snapshot.unknown"}
 
 
 class Follower:
@@ -84,13 +84,13 @@ class Follower:
     def _load_snapshot(self, *, patient: bool) -> bool:
         """Replace the copy by the newest snapshot; False where none is offered."""
         for _ in range(MOST_SNAPSHOTS):
-            snapshot = self.source.snapshot(patient=patient)
-            if snapshot is None:
-                return False
             try:
+                snapshot = self.source.snapshot(patient=patient)
+                if snapshot is None:
+                    return False
                 load(self.source, self.copy, snapshot)
             except Answered as refusal:
-                if refusal.status not in GONE:
+                if refusal.code not in GONE:
                     raise
                 # Somebody was hidden meanwhile: a newer one does not show them.
                 continue
