@@ -34,6 +34,8 @@ NAMING = {
 LOCK_TIMEOUT = "120s"
 # A single write over REST waits so long for a row that an import holds, then answers `write.busy`.
 WRITE_LOCK_MS = 2_000
+# So many requests wait for a connection of a pool, for each that it has.
+WAITING_A_CONNECTION = 32
 # Classes of SQLSTATE: connection, transaction rolled back by the server, resources, locks, operator's action, system.
 PASSING = frozenset({"08", "40", "53", "55", "57", "58"})
 
@@ -160,6 +162,8 @@ def _pool(settings: Settings, least: int, options: str) -> AsyncConnectionPool[p
         max_size=settings.database_pool,
         open=False,
         timeout=5,
+        # Beyond, one more is refused at once: it would wait in vain, with all that it brought in memory.
+        max_waiting=settings.database_pool * WAITING_A_CONNECTION,
         configure=configure,
         kwargs={
             "application_name": "annuaire-api",

@@ -11,6 +11,9 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 
+import psycopg
+import structlog
+
 from app.mailboxes import idempotency, report
 from app.mailboxes.batch import TRIES, Verdict, answer, judged, outcomes, stand_for
 from app.mailboxes.batch_body import Body, Line, lines
@@ -20,6 +23,8 @@ from app.mailboxes.portions import LARGEST, Size, portions
 from app.mailboxes.write_problems import BatchRefused, LineNotTried
 from app.mailboxes.writing import PASSING, Connection, Writer, audit, publish, store
 from app.problems import Problem, WriteBusy
+
+logger = structlog.get_logger(__name__)
 
 AT_ONCE = 200
 MARK = "INSERT INTO pending (kind, key) SELECT 'mailbox', unnest(%s::text[]) RETURNING id, key"
@@ -36,7 +41,11 @@ async def every_line(connection: Connection, writer: Writer, body: Body, token: 
             told, marks = await _committed(connection, writer, body, token)
         except PASSING:
             continue
-        await _publish_rest(connection, marks, size)
+        try:
+            await _publish_rest(connection, marks, size)
+        except (psycopg.OperationalError, *PASSING) as error:
+            # All of it is committed: what is not published yet stays marked, and the drain looks each second.
+            logger.warning("the rest of a batch is left to the drain", lines=len(marks), kind=type(error).__name__)
         return told
     raise WriteBusy("Others write there at the same moment. Nothing was changed.")
 

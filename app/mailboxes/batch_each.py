@@ -50,11 +50,15 @@ async def _report(
     busy = 0
     for portion in portions(islice(lines(body), len(told), None), size):
         try:
-            told += await _portion(connection, writer, portion, token, size) if busy < MOST_BUSY else _busy(portion)
+            if busy < MOST_BUSY:
+                told += await _portion(connection, writer, portion, token, size)
+            else:
+                told += await _put_off(connection, portion, token)
         except VAIN as error:
             logger.info("portion took too long", lines=len(portion), kind=type(error).__name__)
             busy += 1
-            told += _busy(portion)
+            size.halve()
+            told += await _put_off(connection, portion, token)
     return told
 
 
@@ -66,7 +70,7 @@ async def _portion(
             return await _once(connection, writer, portion, token, size)
         except PASSING:
             continue
-    return _busy(portion)
+    return await _put_off(connection, portion, token)
 
 
 async def _once(
@@ -92,6 +96,12 @@ async def _once(
     return told
 
 
-def _busy(portion: Sequence[Line]) -> list[str]:
-    """The report of lines that could not be tried; what cannot be read says so all the same."""
-    return [report.refused(line, line.wish if isinstance(line.wish, Problem) else WriteBusy(BUSY)) for line in portion]
+async def _put_off(connection: Connection, portion: Sequence[Line], token: Token | None) -> list[str]:
+    """The report of lines that could not be tried; what cannot be read says so all the same.
+
+    It is kept as that of lines that were: whoever resumes the batch goes on behind as many lines as were told.
+    """
+    told = [report.refused(line, line.wish if isinstance(line.wish, Problem) else WriteBusy(BUSY)) for line in portion]
+    if token:
+        await idempotency.progress(connection, token, told)
+    return told

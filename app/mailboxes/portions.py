@@ -25,6 +25,10 @@ class Size:
         elif elapsed_ms > self.lock_ms:
             self.lines = max(SMALLEST, int(self.lines * self.lock_ms / elapsed_ms))
 
+    def halve(self) -> None:
+        """After a portion that was cut off before its end: nobody knows how long it would have taken."""
+        self.lines = max(SMALLEST, self.lines // 2)
+
 
 def portions(lines: Iterable[Line], size: Size) -> Iterator[list[Line]]:
     """Consecutive lines. An address stands in a portion once: its second line is judged after its first is written."""

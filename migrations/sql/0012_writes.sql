@@ -95,6 +95,8 @@ CREATE FUNCTION stand_for_writes(
   addresses text[], quarantine integer,
   OUT domains text[], OUT faults json, OUT persons json, OUT structures json, OUT mailboxes json)
 LANGUAGE plpgsql AS $$ BEGIN
+  -- First and alone: what a change of the operator gave or took is then seen by those below.
+  PERFORM FROM operator o WHERE o.id = writer FOR SHARE;
   domains := ARRAY(
     SELECT d.name FROM operator o
     JOIN operator_certificate c ON c.operator = o.id

@@ -273,6 +273,30 @@ def test_a_server_that_is_too_slow_spoils_a_portion_and_not_the_report(
     assert operator.get(f"anne@{DOMAIN}").status_code == 404
 
 
+def test_a_batch_that_is_resumed_goes_on_behind_the_lines_that_were_put_off(
+    operator: Operator, database: Database, api_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator.put()
+    monkeypatch.setattr("app.mailboxes.batch_routes.Size", lambda _: Size(100, lines=1))
+    patch = {"operation": "patch", "address": ADDRESS, "if_match": "*", "rank": 1}
+    lines, headers = [patch, put("bob"), put("carl")], {"Idempotency-Key": "a"}
+
+    async def killed(*_: object) -> None:
+        raise InterruptedError
+
+    with TestClient(create_app(api_settings), raise_server_exceptions=False) as client, database.connect() as importer:
+        importer.execute("SELECT FROM mailbox WHERE address = %s FOR UPDATE", (ADDRESS,))
+        with monkeypatch.context() as patched:
+            patched.setattr("app.mailboxes.batch_each.idempotency.keep", killed)
+            assert send(Operator(client, operator.id, operator.headers), lines, headers=headers).status_code == 500
+    again = told(send(operator, lines, headers=headers))
+    assert [(line, status, code) for line, _, status, code in again] == [
+        (1, 503, "write.busy"),
+        (2, 201, None),
+        (3, 201, None),
+    ]
+
+
 def test_after_some_vain_portions_a_batch_waits_no_more(
     operator: Operator, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
