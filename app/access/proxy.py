@@ -43,7 +43,7 @@ class Proxies:
         What stands further left in X-Forwarded-For was written by the client itself. None: our own unix socket.
         """
         peer = str(scope["client"][0]) if scope.get("client") else None
-        if not self.is_peer_of(scope):
+        if not self.vouches(scope):
             return peer
         hops = [hop.strip() for line in Headers(scope=scope).getlist("x-forwarded-for") for hop in line.split(",")]
         for hop in reversed(hops):

@@ -22,13 +22,14 @@ STALE = sql.SQL(
     " WHERE c.run = {run} AND c.target = {name} AND to_jsonb(t) IS DISTINCT FROM c.before ORDER BY 1 LIMIT {limit}"
 )
 # The holders stand in rows of their own, which a write of the mailbox leaves as they are.
-TAKEN_OVER = """
-SELECT m.address FROM mailbox m
-WHERE m.source = 'api' AND m.address IN (
+HELD = """
+FROM mailbox m WHERE m.address IN (
   SELECT c.entity_key FROM import_change c WHERE c.run = %s AND c.target = 'mailbox_attachment'
   UNION SELECT a.address FROM mailbox_attachment a WHERE a.created_run = %s)
-ORDER BY m.address LIMIT %s
 """
+# Until the run ends: whoever takes one over meanwhile waits.
+HOLD = f"SELECT count(*) FROM (SELECT {HELD} ORDER BY m.address FOR NO KEY UPDATE) held"  # noqa: S608 - our own text
+TAKEN_OVER = f"SELECT m.address {HELD} AND m.source = 'api' ORDER BY m.address LIMIT %s"
 
 
 def write(cursor: Cursor, source: Source, run: int, bulk: Collection[str]) -> None:
@@ -83,7 +84,8 @@ def mark_rule(cursor: Cursor, source: Source, run_id: str) -> None:
 
 
 def taken_over(cursor: Cursor, run: int) -> list[str]:
-    """Mailboxes of an operator whose holders the run wrote, or would: it has taken them over since."""
+    """Mailboxes of an operator whose holders the run wrote, or would, taken over since. Holds them all till its end."""
+    cursor.execute(HOLD, [run, run])
     return [f"mailbox {address}" for (address,) in cursor.execute(TAKEN_OVER, [run, run, SHOWN + 1]).fetchall()]
 
 
