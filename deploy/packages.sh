@@ -23,6 +23,7 @@ command -v ldapsearch >/dev/null || need ldap-utils
 if [ "${1:-run}" = test ]; then
     command -v curl >/dev/null || need curl
     command -v nginx >/dev/null || need nginx-light
+    command -v nft >/dev/null || need nftables
     command -v postmap >/dev/null || need postfix
     [ -e /usr/lib/postfix/postfix-ldap.so ] || [ -e /usr/lib/postfix/dict_ldap.so ] || need postfix-ldap
 fi
