@@ -11,7 +11,7 @@ UV_VERSION := 0.13.9
 UV_CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),--system-certs)
 BIN := .venv/bin
 # Two engines, one worker and the tests of each: more processes than cores only make them wait.
-WORKERS ?= 3
+WORKERS ?= 2
 DATA_DIR ?= var
 PORT ?= 8000
 LDAP_PORT ?= 3389

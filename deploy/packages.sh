@@ -24,6 +24,7 @@ if [ "${1:-run}" = test ]; then
     command -v curl >/dev/null || need curl
     command -v nginx >/dev/null || need nginx-light
     command -v haproxy >/dev/null || need haproxy
+    command -v nft >/dev/null || need nftables
     command -v postmap >/dev/null || need postfix
     [ -e /usr/lib/postfix/postfix-ldap.so ] || [ -e /usr/lib/postfix/dict_ldap.so ] || need postfix-ldap
     command -v doveadm >/dev/null || need dovecot-core

@@ -44,34 +44,8 @@ END $$;
 COMMENT ON FUNCTION audit_hash IS 'SHA-256 of an act as canonical JSON (RFC 8785), without previous and hash, followed by the hash of the act before it.';
 
 -- SECURITY DEFINER with a fixed search_path: a role that may write nothing here can still add to the chain, and only at its end.
-CREATE FUNCTION audit_append(
-  actor text, credential text, operator text, action text, object_kind text, object_key text, before bytea, after bytea,
-  detail text, request_id text)
-RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-DECLARE
-  head audit_head;
-  instant timestamptz;
-BEGIN
-  -- 10 is the number of the audit trail among annuaire's advisory locks. The head is read by a statement of its own, so
-  -- after the lock was granted it shows what the last writer committed; times then stand in the order of the chain.
-  PERFORM pg_advisory_xact_lock(10);
-  SELECT h.* INTO STRICT head FROM audit_head h;
-  instant := clock_timestamp();
-  head.sequence := head.sequence + 1;
-  INSERT INTO audit (sequence, at, actor, credential, operator, action, object_kind, object_key, before, after, detail,
-    request_id, previous, hash)
-  VALUES (head.sequence, instant, actor, credential, operator, action, object_kind, object_key, before, after, detail,
-    request_id, head.hash, audit_hash(head.hash, head.sequence, instant, actor, credential, operator, action, object_kind,
-      object_key, before, after, detail, request_id))
-  RETURNING audit.hash INTO head.hash;
-  UPDATE audit_head h SET sequence = head.sequence, hash = head.hash, count = h.count + 1;
-  RETURN head.sequence;
-END $$;
-COMMENT ON FUNCTION audit_append IS 'Adds one act to the chain and gives its number: the last statement before the commit, after publish().';
-REVOKE ALL ON FUNCTION audit_append FROM PUBLIC;
-
--- Many acts of one transaction: each call of audit_append() leaves a dead version of the head, which the next one must pass, so
--- that ten thousand calls would cost the square of that.
+-- All acts of a transaction in one call: each leaves a dead version of the head, which the next one must pass, so that ten
+-- thousand calls would cost the square of that.
 CREATE FUNCTION audit_append_all(
   actor text, credential text, operator text, object_kind text, actions text[], object_keys text[], befores bytea[], afters bytea[],
   details text[], request_id text)
@@ -80,6 +54,8 @@ DECLARE
   head audit_head;
   instant timestamptz;
 BEGIN
+  -- 10 is the number of the audit trail among annuaire's advisory locks. The head is read by a statement of its own, so
+  -- after the lock was granted it shows what the last writer committed; times then stand in the order of the chain.
   PERFORM pg_advisory_xact_lock(10);
   SELECT h.* INTO STRICT head FROM audit_head h;
   FOR i IN 1 .. cardinality(actions) LOOP
@@ -95,8 +71,18 @@ BEGIN
   UPDATE audit_head h SET sequence = head.sequence, hash = head.hash, count = h.count + cardinality(actions);
   RETURN head.sequence;
 END $$;
-COMMENT ON FUNCTION audit_append_all IS 'audit_append() for many acts of one caller on objects of one kind, in this order; gives the number of the last.';
+COMMENT ON FUNCTION audit_append_all IS 'Adds acts of one caller on objects of one kind to the chain, in this order, and gives the number of the last: the last statement before the commit, after publish().';
 REVOKE ALL ON FUNCTION audit_append_all FROM PUBLIC;
+
+CREATE FUNCTION audit_append(
+  actor text, credential text, operator text, action text, object_kind text, object_key text, before bytea, after bytea,
+  detail text, request_id text)
+RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+  SELECT audit_append_all(actor, credential, operator, object_kind, ARRAY[action], ARRAY[object_key], ARRAY[before], ARRAY[after],
+    ARRAY[detail], request_id)
+$$;
+COMMENT ON FUNCTION audit_append IS 'audit_append_all() for one act.';
+REVOKE ALL ON FUNCTION audit_append FROM PUBLIC;
 
 CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   RAISE EXCEPTION 'the audit trail is append-only: % is refused', TG_OP USING ERRCODE = 'insufficient_privilege';

@@ -10,7 +10,7 @@ from app.embedded import Postgres, Slapd, free_port
 from app.sandbox.generate import Generated, generate
 from app.settings import Settings
 from tests.bench import database, http, importing, ldap, writing
-from tests.bench.table import Line, rendered
+from tests.bench.table import Line, told
 from tests.harness.directory import directory
 
 
@@ -60,11 +60,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="also write the table to this file")
     given = parser.parse_args()
     lines = run(given.professionals, requests=given.requests, seconds=given.seconds)
-    table = rendered(lines)
-    sys.stdout.write(table + "\n")
-    if given.out:
-        given.out.write_text(table + "\n", encoding="utf-8")
-    return 0 if all(line.passes for line in lines) else 1
+    return told(lines, given.out)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from app.sandbox.generate import generate
 from app.settings import Settings
 from tests.bench.http import serving
 from tests.bench.importing import run_import
-from tests.bench.table import Line, rendered
+from tests.bench.table import Line, told
 from tests.harness import ldap_front
 from tests.harness.directory import directory
 from tests.harness.harvest import LOOK_UPS, PEAK, Ask, Correspondent, Honest, a_day, walk_rest
@@ -238,9 +238,7 @@ def main() -> int:
         ).returncode
     else:
         say("no root or no nftables: the front of LDAP is not tried")
-    lines = run(given.professionals, front=given.isolated)
-    sys.stdout.write(rendered(lines) + "\n")
-    return 0 if all(line.passes for line in lines) else 1
+    return told(run(given.professionals, front=given.isolated))
 
 
 if __name__ == "__main__":

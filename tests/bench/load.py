@@ -24,7 +24,7 @@ from app.settings import Settings
 from tests.bench import arrivals, http, processor
 from tests.bench.arrivals import Kind
 from tests.bench.filled import Filled, filled, say
-from tests.bench.table import Line, rendered
+from tests.bench.table import Line, told
 from tests.bench.traffic import Traffic
 from tests.bench.waits import Waits
 from tests.bench.wires import HttpWire, LdapWire, Pool
@@ -170,11 +170,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="also write the table to this file")
     given = parser.parse_args()
     lines = run(given.mailboxes, Load(given.a_second, given.searches, given.seconds), given.keep)
-    table = rendered(lines)
-    sys.stdout.write(table + "\n")
-    if given.out:
-        given.out.write_text(table + "\n", encoding="utf-8")
-    return 0 if all(line.passes for line in lines) else 1
+    return told(lines, given.out)
 
 
 if __name__ == "__main__":

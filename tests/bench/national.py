@@ -28,7 +28,7 @@ from app.imports.stage import FlushingWriter
 from app.sandbox.generate import generate
 from tests.bench import http
 from tests.bench.memory import watched
-from tests.bench.table import Line, rendered
+from tests.bench.table import Line, told
 from tests.harness.directory import directory
 
 NATION = 1_912_833
@@ -245,11 +245,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="also write the table to this file")
     given = parser.parse_args()
     lines = run(given.professionals)
-    table = rendered(lines)
-    sys.stdout.write(table + "\n")
-    if given.out:
-        given.out.write_text(table + "\n", encoding="utf-8")
-    return 0 if all(line.passes for line in lines) else 1
+    return told(lines, given.out)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.bench.memory import watched
 from tests.bench.processor import used_by
-from tests.bench.table import Line, rendered
+from tests.bench.table import Line, told
 from tests.harness.directory import directory
 from tests.harness.network import GATEWAY, Network, address_of, line_of, persons, write_members
 from tests.journeys.conftest import ANNUAIRE, Running, ready, start
@@ -153,11 +153,7 @@ def main() -> int:
     given = parser.parse_args()
     with directory() as folder, running(folder / "up", given.professionals) as there:
         lines = measured(there, given.members, folder)
-    table = rendered(lines)
-    sys.stdout.write(table + "\n")
-    if given.out:
-        given.out.write_text(table + "\n", encoding="utf-8")
-    return 0 if all(line.passes for line in lines) else 1
+    return told(lines, given.out)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """The benchmark table: each figure beside its limit, measured in the same run."""
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ def _figure(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
 
 
-def rendered(lines: list[Line]) -> str:
+def rendered(lines: Sequence[Line]) -> str:
     """The table as text, aligned, one line a figure."""
     rows = [("what", "measured", "limit, same run", "ratio", "wanted")]
     for line in lines:
@@ -48,3 +51,12 @@ def rendered(lines: list[Line]) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
+
+
+def told(lines: Sequence[Line], out: Path | None = None) -> int:
+    """Print the table, also into a file; the exit code: 1 when a figure is missed."""
+    table = rendered(lines) + "\n"
+    sys.stdout.write(table)
+    if out:
+        out.write_text(table, encoding="utf-8")
+    return 0 if all(line.passes for line in lines) else 1
