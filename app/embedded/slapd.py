@@ -278,15 +278,19 @@ class Slapd:
             time.sleep(0.02)
 
     def _answers(self) -> bool:
-        """Whether both listeners accept: slapd listens only after its configuration and databases are open."""
+        """Whether both listeners accept: slapd listens only after its configuration and databases are open.
+
+        The private socket is asked first, which is ours alone: slapd has bound its port before it listens anywhere. A
+        question to a port that nobody holds yet comes to hold it itself where the kernel takes that very port to ask from.
+        """
         try:
-            socket.create_connection((LOOPBACK, self.port), timeout=5).close()
             with socket.socket(socket.AF_UNIX) as private:
                 private.settimeout(5)
                 private.connect(f"{self._sockets}/ldapi")
+            socket.create_connection((LOOPBACK, self.port), timeout=5).close()
         except OSError:
             return False
-        return True
+        return self.is_running
 
 
 def _fed(running: subprocess.Popen[bytes], ldif: Iterable[bytes]) -> bool:

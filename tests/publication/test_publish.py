@@ -159,6 +159,18 @@ def test_an_address_withdrawn_and_then_hidden_answers_like_one_that_never_was(wo
     assert world.execute("SELECT count(*) FROM withdrawn").fetchone() == (0,)
 
 
+def test_an_address_that_lost_its_domain_and_is_withdrawn_hidden_answers_like_one_that_never_was(
+    world: psycopg.Connection[Any],
+) -> None:
+    world.execute("DELETE FROM domain WHERE name = 'ch-exemple.mssante.fr'")
+    publish(world, "domain", "ch-exemple.mssante.fr")
+    assert world.execute("SELECT reason FROM withdrawn WHERE address = %s", (CH,)).fetchone() == ("domain_unlisted",)
+    world.execute("UPDATE mailbox SET state = 'withdrawn', unlisted = true WHERE address = %s", (CH,))
+    publish(world, "mailbox", CH)
+    assert world.execute("SELECT count(*) FROM withdrawn WHERE address = %s", (CH,)).fetchone() == (0,)
+    assert_world(world)
+
+
 def test_a_search_finds_no_skill_that_the_document_does_not_show(world: psycopg.Connection[Any]) -> None:
     world.execute(
         "INSERT INTO skill (practitioner, profession, category, skill_type, skill, source)"
