@@ -281,7 +281,7 @@ class Slapd:
         """Whether both listeners accept: slapd listens only after its configuration and databases are open.
 
         The private socket is asked first, which is ours alone: slapd has bound its port before it listens anywhere. A
-        question to a port that nobody holds yet comes to hold it itself where the kernel takes that very port to ask from.
+        question to a port that nobody holds comes to hold it itself where the kernel asks from that very port.
         """
         try:
             with socket.socket(socket.AF_UNIX) as private:
