@@ -25,7 +25,7 @@ def paths(generated: Generated) -> list[Path]:
 
 def run(professionals: int, *, requests: int, seconds: int) -> list[Line]:
     """Every measurement, on engines of its own with durability on."""
-    with directory() as folder, Postgres(folder) as postgres:
+    with directory(on_disk=True) as folder, Postgres(folder) as postgres:
         say(f"generating files of {professionals:,} professionals")
         first = generate(professionals, 1, folder / "day1")
         second = generate(professionals, 1, folder / "day2", next_day=True)

@@ -59,7 +59,7 @@ def seconds(work: Callable[[], object]) -> float:
 def run(count: int) -> list[Line]:
     """Every figure, on a PostgreSQL of its own."""
     changes = [1, 100, 1_000, 10_000]
-    with directory() as folder, Postgres(folder) as postgres:
+    with directory(on_disk=True) as folder, Postgres(folder) as postgres:
         upgrade(postgres.dsn())
         with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
             fill(connection, count, max(changes) + 1)

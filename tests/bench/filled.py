@@ -41,7 +41,7 @@ def filled(mailboxes: int, keep: Path | None = None) -> Iterator[Filled]:
 
     Raises ValueError: `keep` holds another one, or half of one.
     """
-    with nullcontext(keep) if keep else directory() as folder, Postgres(folder) as postgres:
+    with nullcontext(keep) if keep else directory(on_disk=True) as folder, Postgres(folder) as postgres:
         upgrade(postgres.dsn())
         environment = {
             **os.environ,

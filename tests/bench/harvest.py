@@ -207,7 +207,7 @@ def built(professionals: int, folder: Path, postgres: Postgres) -> Iterator[tupl
 def run(professionals: int, *, front: bool) -> list[Line]:
     """Every figure, on engines of its own."""
     with (
-        directory() as folder,
+        directory(on_disk=True) as folder,
         Postgres(folder) as postgres,
         built(professionals, folder, postgres) as (environment, settings),
         psycopg.connect(postgres.dsn()) as connection,

@@ -167,7 +167,7 @@ class Readers:
 
 def run(professionals: int) -> list[Line]:
     """Every figure of the table, on a PostgreSQL of its own with durability on."""
-    with directory() as folder, Postgres(folder) as postgres:
+    with directory(on_disk=True) as folder, Postgres(folder) as postgres:
         _say(f"generating files of {professionals:,} professionals")
         files = [file.path for file in generate(professionals, 1, folder / "day1").files]
         later = next_day(files, folder / "day2")

@@ -151,7 +151,7 @@ def main() -> int:
     parser.add_argument("--members", type=int, default=MEMBERS)
     parser.add_argument("--out", type=Path, help="also write the table to this file")
     given = parser.parse_args()
-    with directory() as folder, running(folder / "up", given.professionals) as there:
+    with directory(on_disk=True) as folder, running(folder / "up", given.professionals) as there:
         lines = measured(there, given.members, folder)
     return told(lines, given.out)
 
