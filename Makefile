@@ -1,7 +1,7 @@
 # annuaire, by make. `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test demo test test-faults test-model test-follower check bench bench-import bench-harvest bench-load bench-network bench-digest fix types db migration openapi docs clean
+.PHONY: help setup system system-test demo test test-faults test-model test-follower check bench bench-import bench-harvest bench-load bench-ldap bench-network bench-digest fix types db migration openapi docs clean
 
 # The newest way in that is new enough; PYTHON=… chooses.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -67,6 +67,9 @@ bench-import: setup ## the nation's files: first load and next day, each stage b
 
 bench-load: setup ## six kinds of write, reads and LDAP searches at once on a directory of a million mailboxes
 	$(BIN)/python -m tests.bench.load $(ARGS)
+
+bench-ldap: setup ## LDAP at a million mailboxes: searches, writes, bursts and lag (about 15 minutes on a directory kept by ARGS="--keep DIR")
+	$(BIN)/python -m tests.bench.ldap_national $(ARGS)
 
 bench-network: setup ## an outside network of 62 000 members joins, from operator add to its last LDAP entry (about 10 minutes)
 	$(BIN)/python -m tests.bench.network $(ARGS)

@@ -107,7 +107,7 @@ class Settings(BaseSettings):
 
     ldap_uri: str = "ldapi:///run/annuaire/ldapi"
     ldap_suffix: str = "dc=mssante,dc=fr"
-    ldap_batch: int = Field(200, ge=1)
+    ldap_batch: int = Field(500, ge=1)
     ldap_enabled: bool = True
     # Where the slapd of `annuaire up` is reached from outside, and what it and its clients prove themselves by.
     ldap_listen: LdapUrls = None

@@ -4,6 +4,7 @@
     entries     document → entry, pure                   values    text as slapd takes and compares it
     tree        names of the DIT, escaping               ldif      entry → LDIF
     operations  what is written to a tree                client    the only module that knows ldap3
+    members     a transaction's writes, one by one                ber       their bytes
     batch       stored entry and document → add, modify or delete; one transaction, healed when refused
     compare     the whole tree against the publication
     sync        follows the log of changes               rebuild   a whole tree

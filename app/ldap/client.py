@@ -15,6 +15,8 @@ import ldap3
 import structlog
 from ldap3.core.exceptions import LDAPException
 
+from app.ldap import members
+from app.ldap.ber import Answer, Malformed
 from app.ldap.entries import Entry
 from app.ldap.operations import Add, Delete, Modify, MoveEdition, Operation, State
 from app.ldap.tree import Tree, escape
@@ -28,8 +30,6 @@ PAGE = 1_000
 
 TRANSACTION_START = "1.3.6.1.1.21.1"
 TRANSACTION_END = "1.3.6.1.1.21.3"
-# slapd binds the transaction to the connection: the identifier in the control stays empty.
-IN_TRANSACTION = [("1.3.6.1.1.21.2", True, b"")]
 COMMIT = bytes.fromhex("30020400")  # SEQUENCE { identifier "" }, commit defaults to TRUE
 ABORT = bytes.fromhex("30050101000400")  # SEQUENCE { commit FALSE, identifier "" }
 
@@ -167,44 +167,47 @@ class Exporter:
 
     def write(self, operation: Operation) -> None:
         """One plain write, at once. Raises WriteRefused."""
-        if not self._send(operation, None):
-            raise self._denied() or WriteRefused(operation.dn, self._connection.result)
+        if not self._send(operation):
+            result = self._connection.result
+            raise _denied(result["result"]) or WriteRefused(operation.dn, result)
 
     def commit(self, operations: Sequence[Operation]) -> None:
         """All of these in this order, or none of them. Raises BatchRefused."""
         self._extended(TRANSACTION_START)
         if self._connection.result["result"]:
             raise BatchRefused(f"slapd opens no transaction: {_words(self._connection.result)}")
-        for operation in operations:
-            if not self._send(operation, IN_TRANSACTION):  # success only means queued
-                refusal = self._denied() or BatchRefused(
-                    f"slapd refused {operation.dn}: {_words(self._connection.result)}"
-                )
-                self._extended(TRANSACTION_END, ABORT)
-                raise refusal
+        refused = self._queue(operations)
+        if refused:
+            operation, answer = refused
+            self._extended(TRANSACTION_END, ABORT)
+            raise _denied(answer.code) or BatchRefused(f"slapd refused {operation.dn}: {answer.words} ({answer.code})")
         self._extended(TRANSACTION_END, COMMIT)
-        if self._connection.result["result"]:
-            raise self._denied() or BatchRefused(f"slapd refused the transaction: {_words(self._connection.result)}")
+        result = self._connection.result
+        if result["result"]:
+            raise _denied(result["result"]) or BatchRefused(f"slapd refused the transaction: {_words(result)}")
 
-    def _denied(self) -> LdapFailed | None:
-        if self._connection.result["result"] != INSUFFICIENT_ACCESS:
-            return None
-        return LdapFailed(
-            "slapd does not take us for its exporter: run this as the user whose uid stands in its olcAuthzRegexp"
-        )
+    def _queue(self, operations: Sequence[Operation]) -> tuple[Operation, Answer] | None:
+        """The first member that slapd refused; success only means queued."""
+        connection = self._connection
+        try:
+            return members.queue(connection.socket, operations, connection.server.next_message_id)
+        except (OSError, Malformed) as error:
+            # slapd forgets the transaction with its connection, and nobody reads a late answer as another's.
+            connection.socket.close()
+            raise LdapUnreachable(f"slapd does not answer: {error}") from error
 
     @_reaching
     def _extended(self, name: str, value: bytes | None = None) -> None:
         self._connection.extended(name, value, no_encode=value is not None)
 
     @_reaching
-    def _send(self, operation: Operation, controls: list[tuple[str, bool, bytes]] | None) -> bool:
+    def _send(self, operation: Operation) -> bool:
         connection = self._connection
         if isinstance(operation, Add):
-            return bool(connection.add(operation.dn, attributes=_encoded(operation.attributes), controls=controls))
+            return bool(connection.add(operation.dn, attributes=_encoded(operation.attributes)))
         if isinstance(operation, Delete):
-            return bool(connection.delete(operation.dn, controls=controls))
-        return bool(connection.modify(operation.dn, _changes(operation), controls=controls))
+            return bool(connection.delete(operation.dn))
+        return bool(connection.modify(operation.dn, _changes(operation)))
 
     @_reaching
     def _search(
@@ -248,6 +251,14 @@ def _changes(operation: Modify | MoveEdition) -> dict[str, list[tuple[str, list[
 
 def _encoded(attributes: Entry) -> dict[str, list[bytes]]:
     return {name: [value.encode() for value in values] for name, values in attributes.items()}
+
+
+def _denied(code: int) -> LdapFailed | None:
+    if code != INSUFFICIENT_ACCESS:
+        return None
+    return LdapFailed(
+        "slapd does not take us for its exporter: run this as the user whose uid stands in its olcAuthzRegexp"
+    )
 
 
 def _words(result: Mapping[str, Any]) -> str:

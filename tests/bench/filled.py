@@ -49,6 +49,8 @@ def filled(mailboxes: int, keep: Path | None = None) -> Iterator[Filled]:
             "ANNUAIRE_KEY_PEPPER": PEPPER,
             "ANNUAIRE_LOG_LEVEL": "warning",
             "ANNUAIRE_PUBLISH_WITH_KEY": "true",
+            # No files of the whole directory are made meanwhile.
+            "ANNUAIRE_SNAPSHOT_HOURS": "0",
         }
         settings = Settings(_env_file=None, database_url=postgres.dsn(), key_pepper=PEPPER)
         slapd = Slapd(folder, port=free_port())

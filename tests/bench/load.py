@@ -70,7 +70,7 @@ def run(mailboxes: int, load: Load, keep: Path | None = None) -> list[Line]:
 
 def _measured(directory: Filled, traffic: Traffic, load: Load) -> list[Line]:
     settings, environment = directory.settings, directory.environment
-    with http.serving(environment) as (port, api), _worker(environment) as worker:
+    with http.serving(environment) as (port, api), working(environment) as worker:
         groups = {
             "PostgreSQL": _pid(directory.postgres.process),
             "API": api,
@@ -114,7 +114,7 @@ async def _play(traffic: Traffic, port: int, ldap_port: int, load: Load) -> list
 
 
 @contextmanager
-def _worker(environment: Mapping[str, str]) -> Iterator[int]:
+def working(environment: Mapping[str, str]) -> Iterator[int]:
     """The worker as a process of its own: its pid."""
     with subprocess.Popen([sys.executable, "-m", "app.cli", "worker"], env=dict(environment)) as process:
         try:

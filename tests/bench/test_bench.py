@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import arrivals, digest, load, national
+from tests.bench import arrivals, digest, ldap_national, load, national
 from tests.bench.__main__ import run
 from tests.bench.filled import filled, repeat
 from tests.bench.table import Line, rendered
@@ -49,6 +49,23 @@ def test_the_load_is_carried_out_and_its_directory_serves_again() -> None:
                 assert what in table
         with pytest.raises(ValueError, match="holds 1000 mailboxes, not 2000"), filled(2_000, folder):
             pass
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_ldap_measures_every_figure() -> None:
+    small = ldap_national.Size(seconds=0.05, lag_seconds=1, a_second=20, burst=100, rates=50)
+    with directory() as folder:
+        lines = ldap_national.run(1_000, small, folder, load=True)
+    assert [line.what for line in lines if line.value < 0] == []
+    table = rendered(lines)
+    for what in (
+        "Thunderbird, book, 64 conn.",
+        "unindexed filters",
+        "100 mailboxes hidden",
+        "exporter, add",
+        "LDAP first",
+    ):
+        assert what in table
 
 
 def test_an_extraction_is_repeated_under_other_addresses(tmp_path: Path) -> None:

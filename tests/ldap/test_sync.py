@@ -140,17 +140,25 @@ def test_a_stale_exporter_is_refused_and_writes_nothing(
     assert edition(exporter) == now
 
 
+@pytest.mark.parametrize(
+    ("broken", "named"),
+    [
+        ({"type": ""}, "TypeBAL"),  # refused by the schema as the transaction ends
+        ({"sequence": "none"}, "annuaireSequence"),  # refused as it is queued
+    ],
+)
 @pytest.mark.usefixtures("synced")
-def test_a_refused_batch_is_healed_and_the_mailbox_that_slapd_refuses_is_named(exporter: Exporter) -> None:
+def test_a_refused_batch_is_healed_and_the_mailbox_that_slapd_refuses_is_named(
+    exporter: Exporter, broken: dict[str, str], named: str
+) -> None:
     now = edition(exporter)
     good = a_mailbox(address="bon@ch-exemple.mssante.fr")
-    # Without a type: the schema requires one.
-    poison = a_mailbox(address="poison@ch-exemple.mssante.fr", type="")
+    poison = a_mailbox(address="poison@ch-exemple.mssante.fr", **broken)
     documents = {document["address"]: document for document in (good, poison)}
     written = apply(exporter, {**documents, SECRETARIAT: None}, now, now + 1)
     assert (written.added, written.deleted, written.healed) == (1, 1, 2)
     assert list(written.refused) == ["poison@ch-exemple.mssante.fr"]
-    assert "TypeBAL" in written.refused["poison@ch-exemple.mssante.fr"]
+    assert named in written.refused["poison@ch-exemple.mssante.fr"]
     assert edition(exporter) == now + 1
     assert "bon@ch-exemple.mssante.fr" in held(exporter)
     assert SECRETARIAT not in held(exporter)
