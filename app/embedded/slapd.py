@@ -25,6 +25,10 @@ STOP_STEPS = ((signal.SIGTERM, 60.0),)
 # Beside the database of a tree: what its indexes were made by.
 INDEXED_BY = "indexed-by"
 PORT_OPTION = "--ldap-port"
+# What is loaded is marked by another server id than what is written later (0). A copy that followed the tree before this
+# one, and came further on it than this one begins, would else go on from there and keep what differs; as it is, it
+# finds a server that it has not followed so far, and reads the whole tree.
+LOADED = ("-S", "1")
 
 
 class SlapdFailed(Refused):
@@ -127,7 +131,7 @@ class Slapd:
                 shutil.rmtree(folder, ignore_errors=True)
                 home.make(folder.name)
             self._add_config(binaries, paths, rendered(paths, binaries, self.suffix))
-            self._add(binaries.slapadd, ["-q", "-w", "-b", self.suffix, "-F", str(paths.config)], ldif)
+            self._add(binaries.slapadd, ["-q", "-w", *LOADED, "-b", self.suffix, "-F", str(paths.config)], ldif)
             (paths.database / INDEXED_BY).write_text(indexing(), encoding="utf-8")
         except BaseException:
             shutil.rmtree(paths.database, ignore_errors=True)
