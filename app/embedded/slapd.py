@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Self
 
@@ -25,9 +26,8 @@ STOP_STEPS = ((signal.SIGTERM, 60.0),)
 # Beside the database of a tree: what its indexes were made by.
 INDEXED_BY = "indexed-by"
 PORT_OPTION = "--ldap-port"
-# What is loaded is marked by another server id than what is written later (0). A copy that followed the tree before this
-# one, and came further on it than this one begins, would else go on from there and keep what differs; as it is, it
-# finds a server that it has not followed so far, and reads the whole tree.
+# What is loaded is marked by another server id than what is written later (0), so that a copy that followed the tree
+# before this one reads the whole of it: else it would go on from where it stands, and keep what differs.
 LOADED = ("-S", "1")
 
 
@@ -135,9 +135,9 @@ class Slapd:
             (paths.database / INDEXED_BY).write_text(indexing(), encoding="utf-8")
         except BaseException:
             shutil.rmtree(paths.database, ignore_errors=True)
+            shutil.rmtree(paths.config, ignore_errors=True)
             raise
         finally:
-            shutil.rmtree(paths.config, ignore_errors=True)
             building.release()
 
     def install(self, *, patience: float = 0.0) -> None:
@@ -151,10 +151,12 @@ class Slapd:
         with Lock(home.folder / "lock").acquire(patience=patience):
             old = home.folder / "db.old"
             shutil.rmtree(old, ignore_errors=True)
+            self._outdate(find_slapd(), home.folder / "build.d")
             if self.db_dir.exists():
                 self.db_dir.rename(old)
             (home.folder / "build").rename(self.db_dir)
-            shutil.rmtree(old, ignore_errors=True)
+            for done in (old, home.folder / "build.d"):
+                shutil.rmtree(done, ignore_errors=True)
 
     def load(self, ldif: Iterable[bytes]) -> None:
         """Replace the whole tree of a stopped slapd by these LDIF bytes: all of it, or nothing changes."""
@@ -201,6 +203,16 @@ class Slapd:
         if old.exists() and not self.db_dir.exists():
             say(f"annuaire: an earlier run was killed while it replaced the LDAP tree: {old} is put back")
             old.rename(self.db_dir)
+
+    def _outdate(self, binaries: SlapdBinaries, config: Path) -> None:
+        """Let a tree that was loaded say that it knows all that was ever written to the one before it.
+
+        A copy deletes what its provider does not name only where the provider came at least as far as the entry.
+        """
+        now = f"{datetime.now(UTC):%Y%m%d%H%M%S.%f}Z#000000"
+        known = "".join(f"contextCSN: {now}#{server}#000000\n" for server in ("000", "001"))
+        words = f"dn: {self.suffix}\nchangetype: modify\nreplace: contextCSN\n{known}\n"
+        self._add(binaries.slapmodify, ["-w", "-b", self.suffix, "-F", str(config)], [words.encode()])
 
     def _configure(self, binaries: SlapdBinaries) -> None:
         """Write cn=config when it is missing or when the template, the suffix, a path or our uid changed."""
@@ -285,7 +297,7 @@ class Slapd:
         """Whether both listeners accept: slapd listens only after its configuration and databases are open.
 
         The private socket is asked first, which is ours alone: slapd has bound its port before it listens anywhere. A
-        question to a port that nobody holds yet comes to hold it itself where the kernel takes that very port to ask from.
+        question to a port that nobody holds yet comes to hold it itself where the kernel asks from that very port.
         """
         try:
             with socket.socket(socket.AF_UNIX) as private:
