@@ -127,6 +127,7 @@ class Slapd:
         paths = ConfigPaths(home.folder / "build.d", home.folder / "build", home.make("run"), home.make("clients"))
         building = Lock(home.folder / "build.lock").acquire()
         try:
+            self.clear()
             for folder in (paths.config, paths.database):
                 shutil.rmtree(folder, ignore_errors=True)
                 home.make(folder.name)
@@ -148,15 +149,19 @@ class Slapd:
         if self.is_running:
             raise SlapdFailed("slapd runs: stop it before its tree is replaced")
         home = self._placed()
+        config = home.folder / "build.d"
         with Lock(home.folder / "lock").acquire(patience=patience):
-            old = home.folder / "db.old"
-            shutil.rmtree(old, ignore_errors=True)
-            self._outdate(find_slapd(), home.folder / "build.d")
+            self._outdate(find_slapd(), config)
+            self.clear()
             if self.db_dir.exists():
-                self.db_dir.rename(old)
+                self.db_dir.rename(home.folder / "db.old")
             (home.folder / "build").rename(self.db_dir)
-            for done in (old, home.folder / "build.d"):
-                shutil.rmtree(done, ignore_errors=True)
+            shutil.rmtree(config, ignore_errors=True)
+
+    def clear(self) -> None:
+        """Remove the tree that was replaced: it takes long for a large one, and slapd may serve the new one by then."""
+        if self.db_dir.exists():
+            shutil.rmtree(self._placed().folder / "db.old", ignore_errors=True)
 
     def load(self, ldif: Iterable[bytes]) -> None:
         """Replace the whole tree of a stopped slapd by these LDIF bytes: all of it, or nothing changes."""
@@ -164,6 +169,7 @@ class Slapd:
             raise SlapdFailed("slapd runs: stop it before its tree is replaced")
         self.build(ldif)
         self.install()
+        self.clear()
 
     def empty(self) -> None:
         """A tree without any entry; slapd is restarted when it runs."""

@@ -76,6 +76,8 @@ class Reader:
 
     def __init__(self, uri: str, base: str) -> None:
         self.answers = 0
+        # How often a connection that had answered was cut.
+        self.cut = 0
         self.wrong: list[str] = []
         self._uri = uri
         self._base = base
@@ -85,11 +87,13 @@ class Reader:
         while not stop.is_set():
             server = ldap3.Server(self._uri, get_info=ldap3.NONE, connect_timeout=5)
             connection = ldap3.Connection(server, receive_timeout=30)
+            before = self.answers
             try:
                 connection.bind()
                 while not stop.is_set():
                     self._ask(connection)
             except LDAPException:
+                self.cut += self.answers > before
                 stop.wait(PATIENCE)
             finally:
                 _close(connection)

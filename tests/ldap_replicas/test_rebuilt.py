@@ -24,6 +24,7 @@ def rebuild(public: PublicSlapd, world: Connection, exported: Settings, round_: 
     sync_once(exported)
     public.slapd.stop()
     public.slapd.install()
+    public.slapd.clear()
     public.slapd.start()
 
 
