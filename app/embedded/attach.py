@@ -55,8 +55,9 @@ def environment_for(run: Run) -> dict[str, str]:
 def replace_tree(data_dir: Path, ldif: Iterable[bytes]) -> None:
     """Give the slapd of a running `annuaire up` a whole new tree (LDIF bytes, suffix entry first).
 
-    It loads beside the present tree and serves on meanwhile; slapd is away only while the two change places.
-    Raises Refused; the present tree stays then.
+    It loads beside the present tree and serves on meanwhile; slapd is away only while the two change places. (A slapd
+    that is told of another `olcDbDirectory` while it runs breaks no connection, but version 2.5.13 dies of it when a
+    client is slow to take an answer.) Raises Refused; the present tree stays then.
     """
     run = read_run(data_dir)
     port = int(run.ldap.rpartition(":")[2])
@@ -65,6 +66,7 @@ def replace_tree(data_dir: Path, ldif: Iterable[bytes]) -> None:
     with Lock(Path(run.data_dir) / PAUSE).acquire(patience=SWAP_PATIENCE):
         slapd.install(patience=SWAP_PATIENCE)
     _wait_for(port)
+    slapd.clear()
 
 
 def _overrides(run: Run) -> dict[str, str]:

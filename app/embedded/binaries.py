@@ -55,6 +55,7 @@ class SlapdBinaries:
     slapd: Path
     slapadd: Path
     slapindex: Path
+    slapmodify: Path
     modules: Path
     schemas: Path
 
@@ -96,7 +97,8 @@ def find_slapd() -> SlapdBinaries:
     schemas = next((folder for folder in SLAPD_SCHEMAS if (folder / "inetorgperson.ldif").exists()), None)
     if schemas is None:
         raise EngineMissing(f"no inetorgperson.ldif in {_listed(SLAPD_SCHEMAS)}: install OpenLDAP's standard schemas")
-    return SlapdBinaries(slapd, _slapd_tool(slapd, "slapadd"), _slapd_tool(slapd, "slapindex"), modules, schemas)
+    slapadd, slapindex, slapmodify = (_slapd_tool(slapd, name) for name in ("slapadd", "slapindex", "slapmodify"))
+    return SlapdBinaries(slapd, slapadd, slapindex, slapmodify, modules, schemas)
 
 
 def _debian_folders() -> list[Path]:

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Self
 
@@ -25,6 +26,9 @@ STOP_STEPS = ((signal.SIGTERM, 60.0),)
 # Beside the database of a tree: what its indexes were made by.
 INDEXED_BY = "indexed-by"
 PORT_OPTION = "--ldap-port"
+# What is loaded is marked by another server id than what is written later (0), so that a copy that followed the tree
+# before this one reads the whole of it: else it would go on from where it stands, and keep what differs.
+LOADED = ("-S", "1")
 
 
 class SlapdFailed(Refused):
@@ -123,17 +127,18 @@ class Slapd:
         paths = ConfigPaths(home.folder / "build.d", home.folder / "build", home.make("run"), home.make("clients"))
         building = Lock(home.folder / "build.lock").acquire()
         try:
+            self.clear()
             for folder in (paths.config, paths.database):
                 shutil.rmtree(folder, ignore_errors=True)
                 home.make(folder.name)
             self._add_config(binaries, paths, rendered(paths, binaries, self.suffix))
-            self._add(binaries.slapadd, ["-q", "-w", "-b", self.suffix, "-F", str(paths.config)], ldif)
+            self._add(binaries.slapadd, ["-q", "-w", *LOADED, "-b", self.suffix, "-F", str(paths.config)], ldif)
             (paths.database / INDEXED_BY).write_text(indexing(), encoding="utf-8")
         except BaseException:
             shutil.rmtree(paths.database, ignore_errors=True)
+            shutil.rmtree(paths.config, ignore_errors=True)
             raise
         finally:
-            shutil.rmtree(paths.config, ignore_errors=True)
             building.release()
 
     def install(self, *, patience: float = 0.0) -> None:
@@ -144,13 +149,19 @@ class Slapd:
         if self.is_running:
             raise SlapdFailed("slapd runs: stop it before its tree is replaced")
         home = self._placed()
+        config = home.folder / "build.d"
         with Lock(home.folder / "lock").acquire(patience=patience):
-            old = home.folder / "db.old"
-            shutil.rmtree(old, ignore_errors=True)
+            self._outdate(find_slapd(), config)
+            self.clear()
             if self.db_dir.exists():
-                self.db_dir.rename(old)
+                self.db_dir.rename(home.folder / "db.old")
             (home.folder / "build").rename(self.db_dir)
-            shutil.rmtree(old, ignore_errors=True)
+            shutil.rmtree(config, ignore_errors=True)
+
+    def clear(self) -> None:
+        """Remove the tree that was replaced: it takes long for a large one, and slapd may serve the new one by then."""
+        if self.db_dir.exists():
+            shutil.rmtree(self._placed().folder / "db.old", ignore_errors=True)
 
     def load(self, ldif: Iterable[bytes]) -> None:
         """Replace the whole tree of a stopped slapd by these LDIF bytes: all of it, or nothing changes."""
@@ -158,6 +169,7 @@ class Slapd:
             raise SlapdFailed("slapd runs: stop it before its tree is replaced")
         self.build(ldif)
         self.install()
+        self.clear()
 
     def empty(self) -> None:
         """A tree without any entry; slapd is restarted when it runs."""
@@ -197,6 +209,16 @@ class Slapd:
         if old.exists() and not self.db_dir.exists():
             say(f"annuaire: an earlier run was killed while it replaced the LDAP tree: {old} is put back")
             old.rename(self.db_dir)
+
+    def _outdate(self, binaries: SlapdBinaries, config: Path) -> None:
+        """Let a tree that was loaded say that it knows all that was ever written to the one before it.
+
+        A copy deletes what its provider does not name only where the provider came at least as far as the entry.
+        """
+        now = f"{datetime.now(UTC):%Y%m%d%H%M%S.%f}Z#000000"
+        known = "".join(f"contextCSN: {now}#{server}#000000\n" for server in ("000", "001"))
+        words = f"dn: {self.suffix}\nchangetype: modify\nreplace: contextCSN\n{known}\n"
+        self._add(binaries.slapmodify, ["-w", "-b", self.suffix, "-F", str(config)], [words.encode()])
 
     def _configure(self, binaries: SlapdBinaries) -> None:
         """Write cn=config when it is missing or when the template, the suffix, a path or our uid changed."""

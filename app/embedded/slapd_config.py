@@ -13,7 +13,7 @@ from app.embedded.slapd_listeners import Tls
 
 TEMPLATES = Path(__file__).parents[2] / "deploy" / "slapd"
 # Entries an anonymous filter may look at before it is refused: above a common three-letter search, below the tree.
-UNCHECKED = 100_000
+UNCHECKED = 150_000
 WORD = re.compile(r"@([A-Z_]+)@")
 # What the indexes of a tree are made by, beside the rules of their attributes: which, of what length, how wide a slot.
 INDEXING = ("olcDbIndex:", "olcIndex", "olcBkMdbIdlExp:")

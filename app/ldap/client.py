@@ -154,16 +154,21 @@ class Exporter:
         """Whether more entries than this stand below `ou=bal`."""
         return len(self._search(self.tree.mailboxes, ldap3.LEVEL, [ldap3.NO_ATTRIBUTES], page=count + 1)) > count
 
-    def entries(self) -> Iterator[list[tuple[str, Entry]]]:
-        """Every entry below `ou=bal`, whoever wrote it, as (DN, attributes), in portions of at most PAGE."""
+    def entries(self, attributes: Sequence[str] = ("*",)) -> Iterator[list[tuple[str, Entry]]]:
+        """Every entry below `ou=bal`, whoever wrote it, as (DN, these attributes), in portions of at most PAGE."""
         cookie: bytes | None = None
         above = self.tree.mailboxes.lower()
         while True:
-            found = self._search(self.tree.mailboxes, ldap3.SUBTREE, ["*"], page=PAGE, cookie=cookie)
-            yield [(dn, attributes) for dn, attributes in found if dn.lower() != above]
+            found = self._search(self.tree.mailboxes, ldap3.SUBTREE, list(attributes), page=PAGE, cookie=cookie)
+            yield [(dn, held) for dn, held in found if dn.lower() != above]
             cookie = self._cookie()
             if not cookie:
                 return
+
+    def sequences(self) -> Iterator[list[tuple[str, str | None]]]:
+        """Every entry below `ou=bal` as (DN, its annuaireSequence), in portions of at most PAGE."""
+        for portion in self.entries(["annuaireSequence"]):
+            yield [(dn, attributes.get("annuaireSequence", [None])[0]) for dn, attributes in portion]
 
     def write(self, operation: Operation) -> None:
         """One plain write, at once. Raises WriteRefused."""

@@ -1,15 +1,15 @@
-"""The whole tree against the publication, entry by entry, value by value."""
+"""The whole tree against the publication, entry by entry: value by value, or by the change that each was written by."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import psycopg
 
 from app.ldap.batch import wanted
 from app.ldap.client import Exporter
-from app.ldap.documents import addresses, current
+from app.ldap.documents import addresses, current, sequences
 from app.ldap.entries import Entry
 
 PORTION = 200
@@ -39,6 +39,10 @@ class Compared:
     differences: list[Difference]
 
 
+# A way to compare a tree with what is published. The caller opened a transaction.
+Comparison: TypeAlias = Callable[[psycopg.Connection[Any], Exporter], Iterator[Compared]]
+
+
 def compare(connection: psycopg.Connection[Any], exporter: Exporter) -> Iterator[Compared]:
     """The whole tree, portion by portion, then what it lacks.
 
@@ -52,6 +56,34 @@ def compare(connection: psycopg.Connection[Any], exporter: Exporter) -> Iterator
         yield Compared(len(found), foreign + _differences(connection, list(named), named))
     for keys in portions((key for key in addresses(connection) if key not in seen), PORTION):
         yield Compared(0, _differences(connection, keys, {}))
+
+
+def compare_sequences(connection: psycopg.Connection[Any], exporter: Exporter) -> Iterator[Compared]:
+    """The same by `annuaireSequence` alone: what was written by the same change is not looked at.
+
+    It proves something only of a tree of the same history, which nobody but the exporter wrote: in another one, the
+    same number stands for another change. Holds all addresses and their sequences in memory.
+    """
+    missing = sequences(connection)
+    for found in exporter.sequences():
+        differences = [
+            difference
+            for dn, sequence in found
+            if (difference := _otherwise(dn, sequence, exporter.tree.address(dn), missing))
+        ]
+        yield Compared(len(found), differences)
+    for keys in portions(missing, PORTION):
+        yield Compared(0, [Difference(key, "missing") for key in keys])
+
+
+def _otherwise(dn: str, sequence: str | None, address: str | None, missing: dict[str, int]) -> Difference | None:
+    """What is wrong with an entry by its sequence. Its address is missing no more."""
+    if address is None:
+        return Difference(dn, "foreign")
+    published = missing.pop(address, None)
+    if published is None:
+        return Difference(address, "extra")
+    return None if sequence == str(published) else Difference(address, "different", ("annuaireSequence",))
 
 
 def compare_some(connection: psycopg.Connection[Any], exporter: Exporter, names: Iterable[str]) -> list[Difference]:

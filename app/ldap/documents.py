@@ -75,6 +75,11 @@ def addresses(connection: psycopg.Connection[Any]) -> Iterator[str]:
         yield key
 
 
+def sequences(connection: psycopg.Connection[Any]) -> dict[str, int]:
+    """Every published address, and the change that it was last written by. Inside a snapshot."""
+    return dict(_streamed(connection, "SELECT key, sequence FROM publication WHERE kind = 'mailbox'"))
+
+
 def _streamed(connection: psycopg.Connection[Any], statement: LiteralString) -> Iterator[tuple[Any, ...]]:
     with connection.cursor("mailboxes") as cursor:
         cursor.itersize = STREAM_PORTION

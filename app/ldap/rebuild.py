@@ -3,7 +3,8 @@
 Offline is the way for a first load and for a suspect database file: tens of times faster, and a tree that nobody
 touched. `annuaire ldap rebuild --data-dir DIR` loads beside the tree that is served and then changes places; the loop
 that follows the log goes on from the edition that stands in the new tree, whatever it wrote to the old one meanwhile.
-Where slapd is not ours to stop, `reconcile` compares every value of every entry and writes the differences.
+Where slapd is not ours to stop, `reconcile` compares every entry, by its values or by its sequence, and writes the
+differences.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,9 +18,9 @@ from app.embedded import Slapd
 from app.ldap import lock
 from app.ldap.batch import Written, apply
 from app.ldap.client import Exporter
-from app.ldap.compare import Difference, compare, portions
+from app.ldap.compare import Comparison, Difference, compare, portions
 from app.ldap.documents import changes_after, current, snapshot, stream
-from app.ldap.entries import Unstorable, entry
+from app.ldap.entries import Entry, Unstorable, entry
 from app.ldap.ldif import record
 from app.ldap.operations import Delete, Modify, MoveEdition, State, foundation
 from app.ldap.tree import Tree
@@ -93,19 +94,25 @@ def founded(connection: psycopg.Connection[Any], exporter: Exporter) -> State:
 
 
 def reconcile(
-    connection: psycopg.Connection[Any], exporter: Exporter, portion: int, progress: Callable[[int], None] | None = None
+    connection: psycopg.Connection[Any],
+    exporter: Exporter,
+    portion: int,
+    *,
+    by: Comparison = compare,
+    progress: Callable[[int], None] | None = None,
 ) -> tuple[int, Written]:
     """Make a tree that stands equal to the publication, whatever it holds. Returns (edition, what was written).
 
-    The caller holds the lock. The tree's own edition and epoch stay until everything is right: a reconciliation that is
-    killed begins anew, and finds less to do. All is read from one snapshot, so its digest is the tree's in the end.
+    The caller holds the lock, and chooses `compare_sequences` for a tree of the same history alone. The tree's own
+    edition and epoch stay until everything is right: a reconciliation that is killed begins anew, and finds less to do.
+    All is read from one snapshot, so its digest is the tree's in the end; it is written where values were compared.
     """
     before = founded(connection, exporter)
     written = Written()
     with snapshot(connection):
         proof = root(connection)
         differences: list[Difference] = []
-        for compared in compare(connection, exporter):
+        for compared in by(connection, exporter):
             differences.extend(compared.differences)
             if progress:
                 progress(compared.entries)
@@ -113,7 +120,8 @@ def reconcile(
         names = [difference.name for difference in differences if difference.kind != "foreign"]
         for addresses in portions(names, portion):
             written.add(apply(exporter, current(connection, addresses), before.edition, before.edition))
-    _settle(exporter, before, proof, is_equal=not written.refused)
+    proved = _digest(proof, is_equal=not written.refused) if by is compare else {}
+    _settle(exporter, before, proof, proved)
     return proof.edition, written
 
 
@@ -124,7 +132,7 @@ def reconcile_now(settings: Settings, progress: Callable[[int], None] | None = N
         Exporter(settings.ldap_uri, settings.ldap_suffix) as exporter,
         lock.waiting(connection),
     ):
-        return reconcile(connection, exporter, settings.ldap_batch, progress)
+        return reconcile(connection, exporter, settings.ldap_batch, progress=progress)
 
 
 def _remove_foreign(exporter: Exporter, differences: list[Difference], written: Written) -> None:
@@ -135,13 +143,15 @@ def _remove_foreign(exporter: Exporter, differences: list[Difference], written: 
         written.deleted += 1
 
 
-def _settle(exporter: Exporter, before: State, proof: Digest, *, is_equal: bool) -> None:
-    """Edition, epoch and digest of the whole tree, in one step, and only if nobody moved the edition meanwhile."""
-    top = exporter.tree.suffix
-    says = {
-        "annuaireEdition": [str(proof.edition)],
-        "annuaireEpoch": [proof.epoch],
+def _digest(proof: Digest, *, is_equal: bool) -> Entry:
+    return {
         "annuaireDigest": [proof.root] if is_equal else [],
         "annuaireDigestEdition": [str(proof.edition)] if is_equal else [],
     }
+
+
+def _settle(exporter: Exporter, before: State, proof: Digest, proved: Entry) -> None:
+    """Edition, epoch and what was proved of the whole tree, in one step; only if nobody moved the edition meanwhile."""
+    top = exporter.tree.suffix
+    says = {"annuaireEdition": [str(proof.edition)], "annuaireEpoch": [proof.epoch], **proved}
     exporter.commit([MoveEdition(top, before.edition, before.edition), Modify(top, says)])

@@ -2,7 +2,8 @@
 
 The cursor is the edition on the suffix entry. One step writes the next batch and moves it; the edition moves for every
 change, also for those that touch no mailbox. A tree without entries is a tree at edition 0. What the log cannot bridge
-(another epoch, an edition that the database never reached, changes already dropped from the log) is reconciled.
+is reconciled: by sequences where changes were already dropped from the log, by values where sequences prove nothing
+(another epoch, an edition that the database never reached).
 """
 
 import threading
@@ -16,6 +17,7 @@ from app.db import connect
 from app.ldap import lock
 from app.ldap.batch import Written, apply
 from app.ldap.client import Exporter, LdapFailed
+from app.ldap.compare import compare, compare_sequences
 from app.ldap.documents import Changes, changes_after
 from app.ldap.operations import State
 from app.ldap.rebuild import founded, reconcile
@@ -55,7 +57,8 @@ def step(connection: psycopg.Connection[Any], exporter: Exporter, settings: Sett
     why = _broken(state, changes)
     if why:
         logger.warning("LDAP tree cannot follow the log, comparing it as a whole", reason=why)
-        edition, written = reconcile(connection, exporter, settings.ldap_batch)
+        by = compare_sequences if _is_behind(state, changes) else compare
+        edition, written = reconcile(connection, exporter, settings.ldap_batch, by=by)
         return Step(state.edition, edition, edition, written, reconciled=True)
     if changes.until == state.edition:
         return Step(state.edition, state.edition, changes.edition)
@@ -114,6 +117,11 @@ def _turn(connection: psycopg.Connection[Any], exporter: Exporter, settings: Set
     if made is None or made.is_done:
         for _ in connection.notifies(timeout=LOOK_SECONDS, stop_after=1):
             break
+
+
+def _is_behind(state: State, changes: Changes) -> bool:
+    """Whether the tree is what the directory was: both have one history, and it has gone on."""
+    return state.epoch == changes.epoch and state.edition <= changes.edition
 
 
 def _broken(state: State, changes: Changes) -> str | None:

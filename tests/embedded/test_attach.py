@@ -16,6 +16,7 @@ from app.embedded.secret import key_pepper
 from app.embedded.supervisor import Supervisor
 from tests.embedded.servers import SUFFIX_ENTRY
 from tests.embedded.test_slapd import entries
+from tests.faults.publishing import DOMAIN, STEADY, Reader, beside
 from tests.harness.unprivileged import as_ordinary_user
 
 
@@ -174,3 +175,36 @@ def test_a_tree_is_replaced_under_a_running_supervisor(open_dir: Path) -> None:
             assert entries(slapd) == ["dc=mssante,dc=fr", "ou=bal,dc=mssante,dc=fr"]
         finally:
             watch.stop()
+
+
+def test_who_reads_while_a_tree_is_replaced_is_cut_once_and_told_nothing_wrong(open_dir: Path) -> None:
+    def tree(text: str) -> list[bytes]:
+        branch = b"dn: ou=bal,dc=mssante,dc=fr\nobjectClass: organizationalUnit\nou: bal\n\n"
+        names = [STEADY, *(f"b{number}@{DOMAIN}" for number in range(40))]
+        return [SUFFIX_ENTRY, branch, *(a_person(name, text) for name in names)]
+
+    slapd = Slapd(open_dir, port=free_port())
+    slapd.load(tree("old"))
+    watch = Supervisor()
+    with Lock(open_dir / LOCK):
+        watch.start(slapd, is_paused=lambda: is_locked(open_dir / PAUSE))
+        reader = Reader(slapd.uri, "ou=bal,dc=mssante,dc=fr")
+        try:
+            write_run(open_dir, a_run(open_dir, ldap=slapd.uri))
+            asker = threading.Thread(target=replace_tree, args=(open_dir, tree("new")))
+            with beside(reader):
+                watch.wait(lambda: reader.answers > 0)
+                asker.start()
+                watch.wait(lambda: not asker.is_alive())
+                before = reader.answers
+                watch.wait(lambda: reader.answers > before)
+            assert (reader.cut, reader.wrong) == (1, [])
+            assert len(entries(slapd)) == 43
+            assert not (open_dir / "ldap" / "db.old").exists()
+        finally:
+            watch.stop()
+
+
+def a_person(address: str, text: str) -> bytes:
+    lines = ("objectClass: inetOrgPerson", f"mail: {address}", f"cn: {text}", f"sn: {text}")
+    return "\n".join([f"dn: mail={address},ou=bal,dc=mssante,dc=fr", *lines, "", ""]).encode()

@@ -20,7 +20,7 @@ from tests.harness.unprivileged import as_ordinary_user, directory_of_ordinary_u
 
 SUFFIX = "dc=mssante,dc=fr"
 BRANCH = b"dn: ou=bal,dc=mssante,dc=fr\nobjectClass: organizationalUnit\nou: bal\n\n"
-NOWHERE = SlapdBinaries(*(Path("/nowhere"),) * 5)
+NOWHERE = SlapdBinaries(*(Path("/nowhere"),) * 6)
 
 
 def entries(slapd: Slapd) -> list[str]:
