@@ -20,7 +20,7 @@ from app.trust import white_list
 from app.trust.white_list import NAMESPACE
 from tests.builders import DOMAIN, OPERATOR, an_operator
 from tests.harness.database import Database, cloned
-from tests.imports.files import FULL_LIST, SHORT_LIST, run_one, written
+from tests.imports.files import FULL_LIST, SHORT_LIST, run, run_one, written
 from tests.trust.keys import certificate
 from tests.trust.keys import written as keys_written
 
@@ -53,7 +53,8 @@ def names(xml: bytes) -> list[str]:
 def test_our_own_importer_reads_it_back_without_a_difference(
     signing: TestClient, settings: Settings, registry: Connection, tmp_path: Path, path: Path, migrated: Any
 ) -> None:
-    assert run_one(settings, path).state == "applied"
+    (report,) = run(settings, tmp_path, path)
+    assert report.state == "applied"
     before = pairs(registry)
     assert len(before) > 600
     answer = signing.get(XML)
