@@ -26,6 +26,14 @@ from app.access.certificate_header import Sent
 from app.access.distinguished_name import InvalidDistinguishedName, of_name
 from app.access.revocation import ListUnusable, RevocationLists, Revoked
 
+# What `cryptography` raises for bytes that are no certificate, beside extensions that it does not find.
+MALFORMED = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -84,7 +92,7 @@ class Trust:
             )
         except InvalidDistinguishedName as error:
             raise NotTrusted("name", f"Its name cannot be used: {error}.") from error
-        except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        except MALFORMED as error:
             # Parts are decoded when they are looked at.
             raise NotTrusted("malformed", "It is no certificate that can be read.") from error
 
@@ -126,7 +134,7 @@ def _anchors_in(file: Path) -> list[x509.Certificate]:
         for each in anchors:
             if not each.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
                 raise TrustUnusable(f"{file.name}: {each.subject.rfc4514_string()} is no authority")
-    except (ValueError, x509.ExtensionNotFound) as error:
+    except (*MALFORMED, x509.ExtensionNotFound) as error:
         raise TrustUnusable(f"{file.name} holds a certificate that is no authority's: {error}") from error
     if not anchors:
         raise TrustUnusable(f"{file.name} holds no certificate")

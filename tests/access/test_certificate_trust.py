@@ -221,3 +221,9 @@ def test_one_altered_byte_is_refused(tmp_path: Path, place: int, by: int) -> Non
     der[place % len(der)] ^= by
     with pytest.raises(NotTrusted):
         Trust.read(tmp_path / "ca.pem", tmp_path / "crl").verify(Sent(bytes(der), ()), datetime.now(UTC))
+
+
+def test_a_version_that_does_not_exist_is_refused(trust: Callable[..., Trust]) -> None:
+    unknown = GOOD.der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x03", 1)
+    with pytest.raises(NotTrusted, match="no certificate that can be read"):
+        trust(ORGANISATIONS, lists=[ORGANISATIONS.list_of()]).verify(Sent(unknown, ()), datetime.now(UTC))
