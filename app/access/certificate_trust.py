@@ -17,23 +17,15 @@ from itertools import pairwise
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store, VerificationError
 
 from app.access.certificate_header import Sent
 from app.access.distinguished_name import InvalidDistinguishedName, of_name
+from app.access.malformed import MALFORMED
 from app.access.revocation import ListUnusable, RevocationLists, Revoked
 
-# What `cryptography` raises for bytes that are no certificate, beside extensions that it does not find.
-MALFORMED = (
-    ValueError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
 PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 
+from app.access.malformed import MALFORMED
+
 PEM = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
 # Every other critical extension changes what the list speaks of (a part of the certificates, those of other issuers).
 UNDERSTOOD = {x509.CRLNumber.oid, x509.AuthorityKeyIdentifier.oid}
@@ -103,7 +105,7 @@ def _lists_in(file: Path) -> Iterator[RevocationList]:
         for each in signed:
             _require_whole(each, file.name)
             yield RevocationList(each, frozenset(entry.serial_number for entry in each), file.name)
-    except ValueError as error:
+    except MALFORMED as error:
         raise ListUnusable(f"{file.name} holds no revocation list that can be read: {error}") from error
 
 

@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 
 from app.access.audit import append, by_command, row_hash
 from app.access.distinguished_name import InvalidDistinguishedName, canonical, of_name, values
+from app.access.malformed import MALFORMED
 from app.console import Refused
 from app.trust.operators import FINESS_ID, SIRET_ID, locked
 
@@ -53,7 +54,7 @@ def from_file(path: Path) -> Named:
         named = Named(
             of_name(certificate.subject), certificate.subject.rfc4514_string(), certificate.not_valid_after_utc
         )
-    except (ValueError, InvalidDistinguishedName) as error:
+    except (*MALFORMED, InvalidDistinguishedName) as error:
         raise Refused(f"{path}: no certificate in PEM can be read: {error}", "certificate.unreadable") from error
     if named.expires_at and named.expires_at < datetime.now(UTC):
         raise Refused(f"{path}: this certificate expired on {named.expires_at:%Y-%m-%d}", "certificate.expired")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from ssl import DER_cert_to_PEM_cert
 
 import pytest
 from cryptography import x509
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from app.access.certificate_header import Sent
 from app.access.certificate_trust import NotTrusted, Trust, TrustUnusable
 from app.access.distinguished_name import canonical
+from app.console import Refused
+from app.trust.certificates import from_file
 from tests.access.authority import ANY, CLIENT, DAY, SERVER, Authority, Held, a_name, a_root
 
 ROOT = a_root("AC RACINE")
@@ -223,7 +226,32 @@ def test_one_altered_byte_is_refused(tmp_path: Path, place: int, by: int) -> Non
         Trust.read(tmp_path / "ca.pem", tmp_path / "crl").verify(Sent(bytes(der), ()), datetime.now(UTC))
 
 
+def of_no_version(held: Held) -> bytes:
+    """The certificate, called one of version 4."""
+    return held.der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x03", 1)
+
+
 def test_a_version_that_does_not_exist_is_refused(trust: Callable[..., Trust]) -> None:
-    unknown = GOOD.der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x03", 1)
+    unknown = of_no_version(GOOD)
     with pytest.raises(NotTrusted, match="no certificate that can be read"):
         trust(ORGANISATIONS, lists=[ORGANISATIONS.list_of()]).verify(Sent(unknown, ()), datetime.now(UTC))
+
+
+@pytest.mark.parametrize("file", ["ca.pem", "lists.crl"])
+def test_so_is_one_of_the_files_that_say_whom_to_trust(tmp_path: Path, file: str) -> None:
+    lists = x509.load_pem_x509_crl(ORGANISATIONS.list_of()).public_bytes(Encoding.DER)
+    unknown = {
+        "ca.pem": DER_cert_to_PEM_cert(of_no_version(ORGANISATIONS)).encode(),
+        # A list says its version, 2, before the algorithm that it is signed with.
+        "lists.crl": lists.replace(b"\x02\x01\x01\x30", b"\x02\x01\x03\x30", 1),
+    }
+    for name, content in {"ca.pem": ORGANISATIONS.pem, "lists.crl": lists, file: unknown[file]}.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(TrustUnusable, match=file):
+        Trust.read(tmp_path / "ca.pem", tmp_path / "lists.crl")
+
+
+def test_and_one_whose_name_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "client.pem").write_bytes(DER_cert_to_PEM_cert(of_no_version(GOOD)).encode())
+    with pytest.raises(Refused, match="no certificate in PEM can be read"):
+        from_file(tmp_path / "client.pem")
