@@ -1,18 +1,16 @@
 """One slapd as a child process: public LDAP on the loopback address, writes over a private socket only."""
 
-import contextlib
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
-from app.console import Refused, say
+from app.console import say
 from app.embedded import process
 from app.embedded.binaries import SlapdBinaries, find_slapd
 from app.embedded.lock import Lock
@@ -20,6 +18,7 @@ from app.embedded.place import Place, place
 from app.embedded.ports import LOOPBACK, require_free
 from app.embedded.slapd_config import ConfigPaths, clients_tree, indexing, own_schema, rendered
 from app.embedded.slapd_listeners import Listeners
+from app.embedded.slapd_tools import SlapdFailed, run_tool
 
 START_PATIENCE = 60.0
 STOP_STEPS = ((signal.SIGTERM, 60.0),)
@@ -29,13 +28,6 @@ PORT_OPTION = "--ldap-port"
 # What is loaded is marked by another server id than what is written later (0), so that a copy that followed the tree
 # before this one reads the whole of it: else it would go on from where it stands, and keep what differs.
 LOADED = ("-S", "1")
-
-
-class SlapdFailed(Refused):
-    """slapd, or one of its tools, did not do what it was asked; the message ends with its own words."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "slapd.failed")
 
 
 class Slapd:
@@ -257,28 +249,7 @@ class Slapd:
         self._add(binaries.slapadd, ["-n", "0", "-F", str(paths.config)], [text.encode()])
 
     def _add(self, tool: Path, arguments: list[str], ldif: Iterable[bytes]) -> None:
-        """Run an offline tool as slapd's account and feed it; complaints go to a file, so that no pipe fills up."""
-        with tempfile.TemporaryFile() as complaints:
-            command = [str(tool), *arguments]
-            running = subprocess.Popen(  # noqa: S603 - a program that we found
-                command,
-                stdin=subprocess.PIPE,
-                stdout=complaints,
-                stderr=complaints,
-                cwd="/",
-                env=process.SERVER_ENVIRONMENT,
-                **self._home.account.run_as(),
-            )
-            try:
-                whole = _fed(running, ldif)
-            except BaseException:
-                running.kill()
-                running.wait(30)
-                raise
-            finally:
-                _close(running)
-            if running.wait() != 0 or not whole:
-                raise SlapdFailed(f"{tool.name} failed (status {running.returncode}): {_said(complaints)}")
+        run_tool([str(tool), *arguments], ldif, self._home.account)
 
     def _launch(self, binaries: SlapdBinaries) -> None:
         private = f"ldapi://{str(self._sockets).replace('/', '%2F')}%2Fldapi"
@@ -313,29 +284,3 @@ class Slapd:
         except OSError:
             return False
         return self.is_running
-
-
-def _fed(running: subprocess.Popen[bytes], ldif: Iterable[bytes]) -> bool:
-    """Whether the tool read everything. It stops reading when it fails; then its status and words say why."""
-    stdin = running.stdin
-    if stdin is None:
-        return False
-    try:
-        for block in ldif:
-            stdin.write(block)
-        stdin.flush()
-    except BrokenPipeError:
-        return False
-    return True
-
-
-def _close(running: subprocess.Popen[bytes]) -> None:
-    """End the tool's input. What was left unwritten for a dead tool is not wanted any more."""
-    if running.stdin is not None:
-        with contextlib.suppress(BrokenPipeError):
-            running.stdin.close()
-
-
-def _said(complaints: IO[bytes]) -> str:
-    complaints.seek(0)
-    return "\n".join(complaints.read().decode("utf-8", "replace").strip().splitlines()[-12:])

@@ -13,8 +13,8 @@ from app.embedded import Slapd, binaries, free_port, slapd_config
 from app.embedded.binaries import EngineMissing, SlapdBinaries, find_slapd
 from app.embedded.lock import InUse
 from app.embedded.ports import PortTaken
-from app.embedded.slapd import SlapdFailed
 from app.embedded.slapd_config import ConfigPaths, own_schema, rendered
+from app.embedded.slapd_tools import SlapdFailed
 from tests.embedded.servers import SUFFIX_ENTRY, is_alive, kill
 from tests.harness.unprivileged import as_ordinary_user, directory_of_ordinary_user
 
