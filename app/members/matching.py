@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from app.members.directory import Directory, Person
 from app.members.left_out import LeftOut
-from app.members.member import Member
+from app.members.member import Member, Names
 
 SHOWN = 3
 
@@ -57,7 +57,8 @@ class Matcher:
     def _named(self, member: Member) -> Match:
         if not member.names.can_be_looked_for:
             return LeftOut("member.number_missing", "give the RPPS, or family, given and the place or profession")
-        found = self._directory.namesakes(member.names)
+        # The search finds MARTIN DUPONT for MARTIN too; nobody but the member may be guessed.
+        found = [person for person in self._directory.namesakes(member.names) if is_named(person, member.names)]
         if not found:
             return LeftOut("member.not_found", "no professional of this name works there: give the RPPS")
         told = "; ".join(_shown(person) for person in found[:SHOWN])
@@ -72,6 +73,12 @@ def may_be_named(person: Person, family: str) -> bool:
     """Whether this family name may be the person's: one of several, or with others beside it, is enough."""
     known, given = _words(person["family"]), _words(family)
     return bool(known and given) and (known <= given or given <= known)
+
+
+def is_named(person: Person, names: Names) -> bool:
+    """Whether the person has these names and no others, in whatever case, accents and order."""
+    known = _words(person["family"]), _words(person["given"] or "")
+    return known == (_words(names.family), _words(names.given))
 
 
 def _words(name: str) -> set[str]:

@@ -1,24 +1,19 @@
 """The search for professionals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from psycopg.sql import SQL, Composable, Composed
+from psycopg.sql import SQL, Composable
 
 from app.identifiers import organization_candidates
-from app.paging import COUNTED, Position
+from app.practitioners.by_name import ByName
 from app.practitioners.readings import Reading, readings
 from app.practitioners.schemas import PractitionerQuery
-from app.publication.listing import Found, Selection, after_parameters, all_of, fetch
+from app.publication.listing import Selection
 from app.publication.names import after_prefix
-from app.publication.reading import Pool
 
-BY_NAME = (Path(__file__).parent / "by_name.sql").read_text(encoding="utf-8")
 NAME_ORDER = ("family_key", "given_key", "key")
-BY_NAME_ORDER = ("stage", *NAME_ORDER)
-FIRST: Position = (0, "", "", "")
 
 HOLDS = {
     "profession": SQL("s.professions @> ARRAY[%(profession)s]"),
@@ -36,38 +31,13 @@ BEGINS = {
 }
 
 
-@dataclass(frozen=True)
-class ByName:
-    """A search that reads the name asked in one or several ways."""
-
-    readings: Sequence[Reading]
-    where: tuple[Composable, ...]
-    parameters: Mapping[str, Any]
-
-    async def page(self, pool: Pool, after: Position | None, limit: int) -> Found:
-        """At most `limit` + 1 rows after a sort key."""
-        return await fetch(pool, *self.statement(after, limit))
-
-    def statement(self, after: Position | None, limit: int) -> tuple[Composed, dict[str, Any]]:
-        """The SQL of such a page, with its parameters."""
-        parameters = {
-            **self.parameters,
-            **after_parameters(BY_NAME_ORDER, after or FIRST),
-            "families": [reading.family for reading in self.readings],
-            "givens": [reading.given for reading in self.readings],
-            "rows": limit + 1,
-            "counted": COUNTED + 1,
-        }
-        return SQL(BY_NAME).format(where=all_of(self.where)), parameters
-
-
 def of_query(query: PractitionerQuery, keys: Mapping[str, str | None]) -> ByName | Selection:
     """The professionals that fit. `keys` holds name, family, given and city of the query, folded by `name_key`."""
     parameters = _parameters(query, keys["city"])
     where = [HOLDS[name] for name in parameters]
     name, family, given = keys["name"], keys["family"], keys["given"]
     if name is None and family is not None:
-        return ByName([Reading(family, given or "")], tuple(where), parameters)
+        return ByName([Reading(_words(family), _words(given))], tuple(where), parameters)
     for begin, key in (("family", family), ("given", given)):
         if key is not None:
             where.append(BEGINS[begin])
@@ -76,7 +46,7 @@ def of_query(query: PractitionerQuery, keys: Mapping[str, str | None]) -> ByName
         return ByName(readings(name), tuple(where), parameters)
     if given is not None:
         match = SQL("CASE WHEN s.given_key = %(given)s THEN 'exact' ELSE 'prefix' END")
-        return _selection(("given_key", "key"), where, parameters, match)
+        return replace(_selection(("given_key", "key"), where, parameters, match), first=(given, ""))
     return _selection(NAME_ORDER, where, parameters, SQL("'exact'"))
 
 
@@ -98,3 +68,8 @@ def _parameters(query: PractitionerQuery, city: str | None) -> dict[str, Any]:
         "organization": query.organization and list(organization_candidates(query.organization)),
     }
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _words(key: str | None) -> tuple[str, ...]:
+    """The words of a folded text; none of no text."""
+    return tuple(key.split(" ")) if key else ()

@@ -69,11 +69,14 @@ class PractitionerQuery(ListQuery):
 class PractitionerItem(Practitioner):
     """A professional that was found. `match` says how the name fits; without a name asked it is exact."""
 
-    match: Literal["exact", "prefix"]
+    match: Literal["exact", "prefix", "fuzzy", "phonetic"]
 
 
 class PractitionerPage(Part):
-    """Professionals: exact names first, then names that go on; each in order of the name."""
+    """Professionals: whole names first, then names that go on, then those one edit away, then those alike in sound.
+
+    Each in order of the name. What is near is only there where fewer than ten names fit as they were typed.
+    """
 
     items: list[PractitionerItem]
     next: str | None

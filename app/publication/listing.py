@@ -39,7 +39,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows of a search table, in which order. `order` ends with a unique column and holds no NULL."""
+    """Which rows of a search table, in which order. `order` ends with a unique column and holds no NULL.
+
+    `first`: a sort key before which none of them stands, if it is known. With a bound of its own on the first column
+    beside that of the cursor, PostgreSQL would read the index from its beginning.
+    """
 
     kind: str
     table: str
@@ -47,6 +51,7 @@ class Selection:
     where: tuple[Composable, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     match: Composable | None = None
+    first: Position | None = None
 
     async def page(self, pool: Pool, after: Position | None, limit: int) -> Found:
         """At most `limit` + 1 rows after a sort key."""
@@ -56,7 +61,7 @@ class Selection:
         """The SQL of such a page, with its parameters."""
         parameters = {
             **self.parameters,
-            **after_parameters(self.order, after),
+            **after_parameters(self.order, after or self.first),
             "kind": self.kind,
             "rows": limit + 1,
             "counted": COUNTED + 1,

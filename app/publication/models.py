@@ -158,6 +158,8 @@ class PractitionerSearch(Base):
     __table_args__ = (
         Index(None, "family_key", "given_key", "key"),
         Index(None, "given_key", "key"),
+        # A beginning of the family name with one of the given name: few rows, however short the first is.
+        Index("ix_practitioner_search_beginnings", text("left(family_key, 3)"), "given_key", "family_key", "key"),
         *(
             Index(None, column, postgresql_using="gin")
             for column in ("professions", "specialties", "departments", "postal_codes", "cities", "organizations")
@@ -174,6 +176,44 @@ class PractitionerSearch(Base):
     cities: Mapped[list[str]] = mapped_column(Words)
     organizations: Mapped[list[str]] = mapped_column(Words)
     has_mailbox: Mapped[bool]
+
+
+class NameToken(Base):
+    """A word by which a published name is found: `part` says of which part, `name` is that part folded.
+
+    Kept by triggers on practitioner_search, as NameWord and NameDeletion are (migration 0014).
+    """
+
+    __tablename__ = "name_token"
+    __table_args__ = (
+        CheckConstraint("part IN ('family', 'given')", name="part"),
+        Index(None, "part", "name"),
+    )
+
+    part: Mapped[Key] = mapped_column(primary_key=True)
+    token: Mapped[Key] = mapped_column(primary_key=True)
+    name: Mapped[Key] = mapped_column(primary_key=True)
+
+
+class NameWord(Base):
+    """Every token once, with its sound in French."""
+
+    __tablename__ = "name_word"
+    __table_args__ = (Index(None, "part", "sound"),)
+
+    part: Mapped[Key] = mapped_column(primary_key=True)
+    word: Mapped[Key] = mapped_column(primary_key=True)
+    sound: Mapped[Key]
+
+
+class NameDeletion(Base):
+    """A word as it is and with one letter left out: two words one edit apart have one of these forms in common."""
+
+    __tablename__ = "name_deletion"
+
+    part: Mapped[Key] = mapped_column(primary_key=True)
+    deletion: Mapped[Key] = mapped_column(primary_key=True)
+    word: Mapped[Key] = mapped_column(primary_key=True)
 
 
 class OrganizationSearch(Base):

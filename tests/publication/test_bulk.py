@@ -14,7 +14,7 @@ from app.db import connect
 from app.publication import bulk, drain
 from app.settings import Settings
 from tests.harness.database import Database
-from tests.publication.world import WORLD, assert_world
+from tests.publication.world import WORLD, assert_dictionary, assert_world
 from tests.publication.world import drain as drain_marks
 
 ROWS = {
@@ -23,6 +23,9 @@ ROWS = {
     "mailbox_search": "SELECT * FROM mailbox_search ORDER BY 1",
     "organization_search": "SELECT * FROM organization_search ORDER BY 1, 2",
     "practitioner_search": "SELECT * FROM practitioner_search ORDER BY 1",
+    "name_token": "SELECT * FROM name_token ORDER BY 1, 2, 3",
+    "name_word": "SELECT * FROM name_word ORDER BY 1, 2",
+    "name_deletion": "SELECT * FROM name_deletion ORDER BY 1, 2, 3",
 }
 CATALOGUE = """
 SELECT c.relname, i.relname, pg_get_indexdef(x.indexrelid) FROM pg_index x
@@ -33,6 +36,8 @@ SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_cons
 WHERE connamespace = 'public'::regnamespace
 UNION ALL
 SELECT relname, relkind::text, coalesce(reloptions::text, '') FROM pg_class WHERE relnamespace = 'public'::regnamespace
+UNION ALL
+SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
 ORDER BY 1, 2, 3
 """
 
@@ -72,6 +77,12 @@ def test_it_writes_what_the_drain_writes(world: psycopg.Connection[Any], setting
     assert_world(world)
     assert world.execute("SELECT count(*) FROM pending").fetchone() == (0,)
     assert world.execute(CATALOGUE).fetchall() == catalogue
+    # What is published afterwards enters its names, too.
+    world.execute("UPDATE practice SET family = 'NOUVEAU NOM'")
+    world.execute("INSERT INTO pending (kind, key) SELECT 'practitioner', national_id FROM practitioner")
+    world.commit()
+    drain_marks(world)
+    assert_dictionary(world)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,18 @@ UNION ALL SELECT 'organization', key, body FROM published_organization
 UNION ALL SELECT 'practitioner', key, body FROM published_practitioner
 """
 
+# What the dictionary of names must be, made anew from the names that are published.
+DICTIONARY = {
+    "name_token": """
+      SELECT n.part, t.token, n.name
+      FROM (SELECT 'family' AS part, family_key AS name FROM practitioner_search
+            UNION SELECT 'given', given_key FROM practitioner_search) n
+      CROSS JOIN LATERAL name_tokens(n.name) AS t (token)""",
+    "name_word": "SELECT DISTINCT t.part, t.token, name_sound(t.token) FROM name_token t",
+    "name_deletion": """
+      SELECT w.part, d.form, w.word FROM name_word w CROSS JOIN LATERAL name_deletions(w.word) AS d (form)""",
+}
+
 
 def build(connection: psycopg.Connection[Any]) -> None:
     """The small world, published."""
@@ -72,3 +84,11 @@ def assert_world(connection: psycopg.Connection[Any]) -> None:
     hidden = "SELECT address FROM mailbox WHERE unlisted OR state = 'suspended'"
     assert not withdrawn & {address for (address,) in connection.execute(hidden)}
     assert not withdrawn & {key for kind, key in expected if kind == "mailbox"}
+    assert_dictionary(connection)
+
+
+def assert_dictionary(connection: psycopg.Connection[Any]) -> None:
+    """The dictionary holds every word of a published name, and no other."""
+    for table, expected in DICTIONARY.items():
+        held = connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3").fetchall()
+        assert held == sorted(connection.execute(expected).fetchall())
