@@ -7,10 +7,11 @@ import pytest
 
 from app.sandbox.chance import stream
 from tests.search_corpus.by_ear import by_ear
+from tests.search_corpus.complaints import complaints
 from tests.search_corpus.corpus import COUNTS, ERRORS, Case, cases, read, written
 from tests.search_corpus.mistakes import MISTAKES
 from tests.search_corpus.people import Person, bare, people, words
-from tests.search_corpus.related import distance
+from tests.search_corpus.related import distance, is_loose, is_unrelated
 
 
 def test_the_file_is_made_again_byte_for_byte() -> None:
@@ -104,3 +105,37 @@ def test_distance_counts_a_swap_of_neighbours_as_one() -> None:
         assert distance(left, right) == distance(right, left) == wanted
     chain = ["martin", "marten", "marte", "arte", ""]
     assert [distance(*each) for each in pairwise(chain)] == [1, 1, 1, 4]
+
+
+def test_every_complaint_names_who_is_in_the_directory() -> None:
+    assert len({complaint.name for complaint in complaints()}) == len(complaints())
+    for complaint in complaints():
+        there = [*complaint.people, *((name,) for name, _ in complaint.structures)]
+        named = [*complaint.finds, *complaint.first, *complaint.without, *(complaint.only or [])]
+        assert set(named) <= set(there), complaint.name
+        assert named or complaint.code or complaint.one, complaint.name
+
+
+@pytest.mark.parametrize(
+    ("query", "person", "unrelated", "loose"),
+    [
+        ("jacques martin", Person("MARTIN", "Jacques"), False, False),
+        ("Dr Jacques MARTIN", Person("MARTIN", "Jacques"), False, False),
+        ("jacques martin", Person("MARTIN", "Sylvie"), False, True),
+        ("jacques martin", Person("DUPONT", "Sylvie"), True, True),
+        ("delatour anne", Person("DE LA TOUR", "Anne"), False, False),
+        ("le febvre anne", Person("LEFEBVRE", "Anne"), False, False),
+        ("kesnelle", Person("QUESNEL", "Luc"), False, False),
+        ("mar", Person("MARTIN", "Luc"), False, False),
+        ("st martin", Person("SAINT-MARTIN", "Luc"), False, False),
+        ("roy", Person("LEBLANC", "Luc"), True, True),
+    ],
+)
+def test_who_is_unrelated_is_judged_as_people_would(query: str, person: Person, unrelated: bool, loose: bool) -> None:  # noqa: FBT001
+    assert (is_unrelated(query, person), is_loose(query, person)) == (unrelated, loose)
+
+
+def test_no_case_of_the_corpus_would_be_called_unrelated_to_who_is_meant() -> None:
+    assert [case for case in read() if is_unrelated(case.query, case.person)] == []
+    loose = Counter(case.kind for case in read() if is_loose(case.query, case.person))
+    assert sum(loose.values()) < 50, loose
