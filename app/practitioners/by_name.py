@@ -12,7 +12,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from psycopg.sql import SQL, Composable, Composed, Literal
+from psycopg.sql import SQL, Composable, Composed
 
 from app.paging import COUNTED, Position
 from app.practitioners.near import Near, near
@@ -37,14 +37,15 @@ MATCHES = ("exact", "exact", "prefix", "fuzzy", "phonetic")
 BEGINNINGS = """
   UNION ALL
   (SELECT 2, s.family_key, s.given_key, s.key FROM practitioner_search s
-   WHERE (s.family_key, s.given_key, s.key) > ({family}, {given}, {key}) AND s.family_key < {end} AND {where}
+   WHERE (s.family_key, s.given_key, s.key) > (%({n}_family)s, %({n}_given)s, %({n}_key)s)
+     AND s.family_key < %({n}_end)s AND {where}
      AND NOT (replace(s.family_key, ' ', '') = ANY (%(joined)s) OR s.family_key ~ ALL (%(words)s))
    ORDER BY s.family_key, s.given_key, s.key LIMIT %(rows)s)"""
 # With those that are listed before: they are not counted there.
 COUNTED_BEGINNINGS = """
     UNION ALL
     (SELECT FROM practitioner_search s
-     WHERE s.family_key >= {family} AND s.family_key < {end} AND {where} LIMIT %(counted)s)"""
+     WHERE s.family_key >= %({n}_begin)s AND s.family_key < %({n}_end)s AND {where} LIMIT %(counted)s)"""
 # After every given name of a family.
 LAST = "~"
 
@@ -102,14 +103,16 @@ class ByName:
         typed = compared(self.readings[0])
         stage, *position = (parameters[f"after_{column}"] for column in ORDER[1:])
         beginnings, counted = Composed([]), Composed([])
-        for family in typed["families"]:
-            end = Literal(after_prefix(family))
-            counted += SQL(COUNTED_BEGINNINGS).format(family=Literal(family), end=end, where=where)
+        for n, family in enumerate(typed["families"]):
+            whole = (family, LAST, "")
+            after = max(whole, tuple(position)) if stage == Level.AS_TYPED else whole
+            bounds = zip(
+                ("family", "given", "key", "begin", "end"), (*after, family, after_prefix(family)), strict=True
+            )
+            parameters |= {f"{n}_{name}": value for name, value in bounds}
+            counted += SQL(COUNTED_BEGINNINGS.replace("{n}", str(n))).format(where=where)
             if stage <= Level.AS_TYPED:
-                whole = (family, LAST, "")
-                after = max(whole, tuple(position)) if stage == Level.AS_TYPED else whole
-                bound = dict(zip(("family", "given", "key"), map(Literal, after), strict=True))
-                beginnings += SQL(BEGINNINGS).format(**bound, end=end, where=where)
+                beginnings += SQL(BEGINNINGS.replace("{n}", str(n))).format(where=where)
         statement = SQL(BY_FAMILY).format(where=where, beginnings=beginnings, counted_beginnings=counted)
         return statement, {**parameters, **{name: typed[name] for name in ("families", "joined", "words")}}
 

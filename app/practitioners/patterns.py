@@ -19,7 +19,7 @@ def compared(reading: Reading, near: Near | None = None, *, by_sound: bool = Fal
 
     `near_…` stay empty without `near`: then only whole words and beginnings count.
     """
-    families, givens = _whole(reading.family), _whole(reading.given)
+    families, givens = in_all_spellings(reading.family), in_all_spellings(reading.given)
     return {
         "families": families,
         "joined": [name.replace(" ", "") for name in families],
@@ -72,8 +72,8 @@ def _any(words: Iterable[str]) -> str:
     return "|".join(words)
 
 
-def _whole(words: Sequence[str]) -> list[str]:
-    """The name in all its spellings; none for no name."""
+def in_all_spellings(words: Sequence[str]) -> list[str]:
+    """A name in all its spellings; none for no name."""
     if not words:
         return []
     return [" ".join(each) for each in islice(product(*map(spellings, words)), MOST_SPELLINGS)]

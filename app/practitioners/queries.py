@@ -8,6 +8,7 @@ from psycopg.sql import SQL, Composable
 
 from app.identifiers import organization_candidates
 from app.practitioners.by_name import ByName
+from app.practitioners.patterns import in_all_spellings
 from app.practitioners.readings import Reading, readings
 from app.practitioners.schemas import PractitionerQuery
 from app.publication.listing import Selection
@@ -20,7 +21,7 @@ HOLDS = {
     "specialty": SQL("s.specialties @> ARRAY[%(specialty)s]"),
     "department": SQL("s.departments @> ARRAY[%(department)s]"),
     "postal_code": SQL("s.postal_codes @> ARRAY[%(postal_code)s]"),
-    "city": SQL("s.cities @> ARRAY[%(city)s]"),
+    "city": SQL("s.cities && %(city)s::text[]"),
     "has_mailbox": SQL("s.has_mailbox = %(has_mailbox)s"),
     "organization": SQL("""s.organizations && (%(organization)s::text[] || ARRAY(
   SELECT a.key FROM alias a WHERE a.kind = 'organization' AND a.alias = ANY (%(organization)s::text[])))"""),
@@ -63,7 +64,7 @@ def _parameters(query: PractitionerQuery, city: str | None) -> dict[str, Any]:
         "specialty": query.specialty and query.specialty.strip().upper(),
         "department": query.department and query.department.strip().upper(),
         "postal_code": query.postal_code and query.postal_code.strip(),
-        "city": city,
+        "city": city and in_all_spellings(_words(city)),
         "has_mailbox": query.has_mailbox,
         "organization": query.organization and list(organization_candidates(query.organization)),
     }

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.practitioners.by_name import WIDEN_BELOW
-from tests.builders import a_practitioner, publish
+from tests.builders import a_practitioner, a_structure, publish
 
 Connection = psycopg.Connection[Any]
 
@@ -140,6 +140,15 @@ def test_every_page_belongs_to_the_list_that_its_first_page_began(
     publish(registry, *more)
     rest = client.get(f"/v1/practitioners?name=martin&limit=2&cursor={page['next']}", headers=reader).json()
     assert [(item["family"], item["match"]) for item in rest["items"]] == [("MARTEN", "fuzzy"), ("MARTON", "fuzzy")]
+
+
+def test_a_city_of_a_saint_in_either_spelling(client: TestClient, registry: Connection, reader: dict[str, str]) -> None:
+    place = a_structure(registry, finess="990000028", city="SAINT DENIS", postal_code="93200", department="93")
+    person = a_practitioner(registry, organization=place)
+    publish(registry, ("organization", place), ("practitioner", person))
+    for city in ("st-denis", "Saint Denis", "ST DENIS"):
+        page = client.get(f"/v1/practitioners?name=exemple&city={city}", headers=reader).json()
+        assert page["total"]["value"] == 1
 
 
 def test_nobody_is_found_by_a_word_that_went_with_its_last_holder(
