@@ -21,6 +21,8 @@ CIVILITIES = frozenset(
 )
 # At the beginning only: elsewhere these letters are initials.
 LEADING_CIVILITIES = CIVILITIES | {"m", "mr", "me"}
+# "Monsieur le Professeur", "Mme la Docteure".
+ARTICLES = frozenset(("le", "la"))
 # One word in two spellings, in either direction.
 TWINS = {"st": "saint", "saint": "st", "ste": "sainte", "sainte": "ste"}
 
@@ -63,7 +65,7 @@ def spellings(word: str) -> tuple[str, ...]:
 def _without_civilities(words: Sequence[str]) -> list[str]:
     """The words without how somebody is addressed; all of them where nothing else is there."""
     kept = list(words)
-    while len(kept) > 1 and kept[0] in LEADING_CIVILITIES:
+    while len(kept) > 1 and (kept[0] in LEADING_CIVILITIES or (kept[0] in ARTICLES and kept[1] in CIVILITIES)):
         kept = kept[1:]
     return [word for word in kept if word not in CIVILITIES] or kept
 

@@ -1,15 +1,18 @@
 """How near two words are: the one edit of a slip of the keyboard, and the forms under which such pairs meet."""
 
-SHORTEST, LONGEST = 4, 40
+SHORTEST, LONGEST = 3, 40
 
 
 def deletions(word: str) -> list[str]:
     """The word, and the word with one letter left out: two words one edit apart have one of these in common.
 
-    None for a word too short for an edit to mean anything, or longer than any name. Twin of `name_deletions` (0014).
+    None for a word too short for an edit to mean anything, or longer than any name; of SHORTEST letters only the word
+    itself, which then is a longer one with a letter left out. Twin of `name_deletions` (0014).
     """
     if not SHORTEST <= len(word) <= LONGEST:
         return []
+    if len(word) == SHORTEST:
+        return [word]
     return [word, *dict.fromkeys(word[:at] + word[at + 1 :] for at in range(len(word)))]
 
 

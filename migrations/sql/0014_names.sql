@@ -49,8 +49,8 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT AS $$
 DECLARE
   -- Capitals are sounds: no later rule takes them for letters. The longer endings come before what they hold.
   rules CONSTANT text[] := ARRAY[
-    '[^a-z]', '', '^h', '', 'bv', 'v', '(.)\1+', '\1', '(eau|au|o)(lts?|ds?|ts?|x|s)?$', 'o', 'eau|au', 'o', 'ph', 'f',
-    'qu|q|ck|cq', 'k', 'sch|sh|ch', 'S', 'c(?=[eiy])', 's', 'c', 'k', 'gn', 'N', 'gu(?=[eiy])', 'G', 'g(?=[eiy])', 'j',
+    '[^a-z]', '', '^h', '', 'ge(?=[aou])', 'j', 'c(?=[eiy]|ois)', 's', 'ch(?=[lr])', 'k', '(?<=[aeou])ill', 'i', 'bv', 'v', '(.)\1+', '\1', '(eau|au|o)(lts?|ds?|ts?|x|s)?$', 'o', 'eau|au', 'o', 'ph', 'f',
+    'qu|q|ck|cq', 'k', 'sch|sh|ch', 'S', 'c', 'k', 'gn', 'N', 'gu(?=[eiy])', 'G', 'g(?=[eiy])', 'j',
     'th', 't', 'h', '', 'y', 'i', 'w', 'v', '(ain|ein|aim|in)(?![aeiou])|im(?=[bp])', 'I', '(an|en)(?![aeioun])|[ae]m(?=[bp])', 'A',
     'on(?![aeioun])|om(?=[bp])', 'O', 'ai|ei|(ee|er|ez|ets?)$', 'E', 'oeu|oe|eu', 'E', 'ou', 'u', 'z', 's',
     '(g|[xstdp]*e?s?)$', '', 'e', 'E', '(.)\1+', '\1'];

@@ -173,7 +173,15 @@ def test_every_cut_is_read_in_both_orders_and_none_twice(words: list[str]) -> No
 
 @pytest.mark.parametrize(
     ("typed", "family"),
-    [("dr martin", "martin"), ("m martin", "martin"), ("martin m", "martin m"), ("mme", "mme"), ("pr dr", "dr")],
+    [
+        ("dr martin", "martin"),
+        ("m martin", "martin"),
+        ("monsieur le professeur martin", "martin"),
+        ("le dr", "dr"),
+        ("martin m", "martin m"),
+        ("mme", "mme"),
+        ("pr dr", "dr"),
+    ],
 )
 def test_how_somebody_is_addressed_is_no_name_where_a_name_is_there(typed: str, family: str) -> None:
     assert readings(typed)[0] == Reading(tuple(family.split(" ")))
