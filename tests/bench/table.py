@@ -47,7 +47,12 @@ def rendered(lines: Sequence[Line]) -> str:
         mark = "" if line.passes else "  MISSED"
         ratio = f"{line.ratio:.2f}" if line.ratio is not None else ""
         rows.append((line.what, f"{_figure(line.value)} {line.unit}", limit, ratio, wanted + mark))
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    return aligned(rows)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of equal length as text, each column as wide as it must be."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import arrivals, digest, ldap_national, load, national
+from tests.bench import arrivals, digest, ldap_national, load, national, search_report, search_table
 from tests.bench.__main__ import run
 from tests.bench.filled import filled, repeat
+from tests.bench.fts5 import Fts5
 from tests.bench.table import Line, rendered
 from tests.harness.directory import directory
 
@@ -66,6 +67,22 @@ def test_the_benchmark_of_ldap_measures_every_figure() -> None:
         "LDAP first",
     ):
         assert what in table
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_the_search_asks_every_kind_and_every_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = search_table.run(1_000, search_table.Size(seconds=0.1, mistakes=4, deep=2), {"FTS5": Fts5})
+    search_report.told(found, tmp_path / "table.txt")
+    table = (tmp_path / "table.txt").read_text("utf-8")
+    assert capsys.readouterr().out == table
+    for what in ('"frasl"', "deep page", "structure, word and city", "mistake: edit", "inversion", "FTS5, build"):
+        assert what in table
+    assert {status for timed in found.timed[search_report.OURS].values() for status in timed.refused} <= {422}
+    assert [kind.name for kind in found.kinds if not found.timed[search_report.OURS][kind.name].latencies] == []
+    assert found.recall[search_report.OURS]["accent"].share == 1
+    assert [line.what for line in found.lines if line.value < 0] == []
 
 
 def test_an_extraction_is_repeated_under_other_addresses(tmp_path: Path) -> None:
