@@ -41,6 +41,8 @@ from app.publication.arrivals import Arrivals
 from app.publication.feed import FeedCursors
 from app.publication.state import Digests
 from app.push import routes as push
+from app.search import check_routes as checking
+from app.search.check_space import TrustSpaces
 from app.settings import Settings
 from app.transfers import routes as transfers
 from app.trust import routes as trust
@@ -53,6 +55,7 @@ LARGEST_BODY = 1_000_000
 # The most asked first.
 FEATURES = (
     *(mailboxes, practitioners, organizations, publication, digest, mailbox_writes, mailbox_batches, own_mailboxes),
+    checking,
     *(snapshots, push, trust, access, oauth, audit, notices, transfers, imports, signing, health, documentation),
 )
 
@@ -104,6 +107,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.signing = signing.signing_of(settings)
     app.state.digests = Digests(app.state.signing, settings.issuer)
     app.state.white_lists = WhiteLists(signer_of(settings), settings.white_list_contact)
+    app.state.trust_spaces = TrustSpaces()
     app.state.spool = Spool(settings.spool_dir, settings.import_upload_limit)
     app.state.exports = CapacityLimiter(MOST_EXPORTS)
     app.state.batches = Semaphore(mailbox_batches.MOST_BATCHES)

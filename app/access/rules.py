@@ -61,6 +61,7 @@ RULES: Mapping[str, Rule | Mapping[str, Rule]] = {
     "/v1/organizations/{id}": Rule.LOOK_UP,
     "/v1/mailboxes": Rule.LOOK_UP,
     "/v1/mailboxes/lookup": Rule.LOOK_UP,
+    "/v1/mailboxes/check": Rule.LOOK_UP,
     "/v1/mailboxes/batch": Rule.PUBLISH,
     "/v1/mailboxes/{address}": {
         "GET": Rule.LOOK_UP,

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from app.practitioners.readings import Reading, joined, spellings
-from app.practitioners.spelling import deletions, is_one_edit
 from app.publication.reading import Pool
+from app.spelling import deletions, is_one_edit
 
 Part: TypeAlias = Literal["family", "given"]
 Asked: TypeAlias = tuple[Part, str]

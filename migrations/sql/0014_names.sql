@@ -42,7 +42,7 @@ CREATE FUNCTION name_deletions(word text) RETURNS SETOF text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT AS $$
   SELECT word WHERE length(word) BETWEEN 3 AND 40
   UNION SELECT left(word, at - 1) || substr(word, at + 1) FROM generate_series(1, length(word)) at WHERE length(word) BETWEEN 3 AND 40 $$;
-COMMENT ON FUNCTION name_deletions IS 'The word, and the word with one letter left out (app.practitioners.spelling.deletions).';
+COMMENT ON FUNCTION name_deletions IS 'The word, and the word with one letter left out (app.spelling.deletions).';
 
 CREATE FUNCTION name_sound(word text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT AS $$

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import arrivals, digest, ldap_national, load, national, search_report, search_table
+from tests.bench import arrivals, checking, digest, ldap_national, load, national, search_report, search_table
 from tests.bench.__main__ import run
 from tests.bench.filled import filled, repeat
 from tests.bench.fts5 import Fts5
@@ -115,6 +115,15 @@ def test_the_benchmark_of_the_digest_measures_every_figure() -> None:
     lines = digest.run(20_000)
     assert [line.what for line in lines if line.value <= 0] == []
     assert "digest, all slots" in rendered(lines)
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_the_check_measures_every_figure() -> None:
+    lines = checking.run(5_000, requests=10)
+    assert [line.what for line in lines if line.value <= 0] == []
+    table = rendered(lines)
+    for what in ("published", "a letter missing", "each in a domain of its own", "after the list changed", "index of"):
+        assert what in table
 
 
 def test_a_missed_figure_is_marked() -> None:

@@ -44,6 +44,7 @@ SHOWS_PERSONS: dict[str, Callable[[TestClient, int], Any]] = {
     "/v1/mailboxes/lookup": lambda client, n: client.post(
         "/v1/mailboxes/lookup", json={"addresses": [f"m{n}@{DOMAIN}"]}
     ),
+    "/v1/mailboxes/check": lambda client, n: client.post("/v1/mailboxes/check", json={"addresses": [f"m{n}@{DOMAIN}"]}),
 }
 
 

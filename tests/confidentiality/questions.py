@@ -145,14 +145,15 @@ class Asker:
             self.asked["news"].append(self._ask("GET", f"/v1/{path}"))
 
     def look_up(self) -> None:
-        kind, body = self.rng.choice(
+        path, body = self.rng.choice(
             [
-                ("mailboxes", {"addresses": self.some(self.address)}),
-                ("practitioners", {"ids": self.some(self.person)}),
-                ("organizations", {"ids": self.some(self.structure)}),
+                ("mailboxes/lookup", {"addresses": self.some(self.address)}),
+                ("mailboxes/check", {"addresses": self.some(self.address)}),
+                ("practitioners/lookup", {"ids": self.some(self.person)}),
+                ("organizations/lookup", {"ids": self.some(self.structure)}),
             ]
         )
-        self._ask("POST", f"/v1/{kind}/lookup", body)
+        self._ask("POST", f"/v1/{path}", body)
 
     def feed(self) -> None:
         caller = self.rng.choice(["reader", "stranger", "co-owner", "candidate", "bound reader", "somebody"])

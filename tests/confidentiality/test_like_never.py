@@ -131,7 +131,8 @@ def questions(address: str, caller: str) -> Iterator[tuple[str, str, Any, Header
         yield method, target, None, ()
     for held in ("*", '"1-0123456789abcdef"'):
         yield "GET", path, None, (("If-None-Match", held),)
-    yield "POST", "/v1/mailboxes/lookup", {"addresses": [address, address.upper()]}, ()
+    for batch in ("lookup", "check"):
+        yield "POST", f"/v1/mailboxes/{batch}", {"addresses": [address, address.upper()]}, ()
     for state in ((), (ANY_STATE,), (("If-None-Match", "*"),)):
         yield "PUT", path, content, state
         yield "PATCH", path, {"rank": 1}, state

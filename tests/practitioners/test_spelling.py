@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.practitioners.readings import PARTICLES
-from app.practitioners.spelling import LONGEST, SHORTEST, deletions, is_one_edit
+from app.spelling import LONGEST, SHORTEST, deletions, is_one_edit
 
 WORDS = st.text("abc", max_size=7)
 
