@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.search.check_alike import MOST_ALIKE, LookAlikes, is_one_edit
+from app.search.check_alike import MOST_ALIKE, LookAlikes
 
 HOSPITAL, CLINIC, NUMBERED = "ch-exemple.mssante.fr", "clinique.exemple.mssante.fr", "ehpad10.mssante.fr"
 LISTED = LookAlikes([HOSPITAL, CLINIC, NUMBERED, "interop-mssante.apicrypt.org"])
@@ -88,11 +88,6 @@ def test_where_several_are_meant_all_are_told_and_at_most_five() -> None:
 def test_any_text_is_taken(text: str) -> None:
     found = LISTED.of(text)
     assert found is None or 1 <= len(found.domains) <= MOST_ALIKE
-
-
-@given(st.text(alphabet="ab-", max_size=7), st.text(alphabet="ab-", max_size=7))
-def test_one_edit_is_one_edit(one: str, other: str) -> None:
-    assert is_one_edit(one, other) == (other in _edits(one))
 
 
 def test_every_single_edit_of_every_listed_domain_is_found() -> None:

@@ -3,12 +3,12 @@
 from string import ascii_lowercase
 from typing import Any
 
-import psycopg
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.practitioners.readings import PARTICLES
 from app.spelling import LONGEST, SHORTEST, deletions, is_one_edit
+from tests.harness.database import Database
 
 WORDS = st.text("abc", max_size=7)
 
@@ -35,11 +35,12 @@ def test_two_words_one_edit_apart_have_a_form_in_common(word: str, data: Any) ->
     assert shared & set(deletions(word))
 
 
-def test_the_database_makes_the_same_forms_and_knows_the_same_particles(registry: psycopg.Connection[Any]) -> None:
+def test_the_database_makes_the_same_forms_and_knows_the_same_particles(database: Database) -> None:
+    connection = database.connect()
     for word in ("martin", "anna", "bbbbb", "a" * LONGEST, "a" * (LONGEST + 1)):
-        made = {form for (form,) in registry.execute("SELECT name_deletions(%s)", [word])}
+        made = {form for (form,) in connection.execute("SELECT name_deletions(%s)", [word])}
         assert made == set(deletions(word))
-    (particles,) = registry.execute("SELECT name_particles()").fetchone() or ([],)
+    (particles,) = connection.execute("SELECT name_particles()").fetchone() or ([],)
     assert set(particles) == PARTICLES
 
 
@@ -52,9 +53,11 @@ ALIKE = (
 APART = ("martin/martine", "durand/dupont", "petit/grand")
 
 
-def test_the_sound_of_names(registry: psycopg.Connection[Any]) -> None:
+def test_the_sound_of_names(database: Database) -> None:
+    connection = database.connect()
+
     def sound(word: str) -> Any:
-        return registry.execute("SELECT name_sound(%s)", [word]).fetchone()
+        return connection.execute("SELECT name_sound(%s)", [word]).fetchone()
 
     for pairs, alike in ((ALIKE, True), (APART, False)):
         for pair in pairs:
