@@ -15,6 +15,7 @@ NO_NAMES = frozenset({
     "dr", "docteur", "pr", "professeur", "mme", "madame", "m", "mr", "monsieur", "mlle", "mademoiselle", "me",
     "le", "la", "les", "l", "de", "du", "des", "d", "st", "ste", "saint", "sainte",
 })  # fmt: skip
+SHORT_FOR = {"st": "saint", "ste": "sainte"}
 _SKELETON = (
     (r"ph", "f"),
     (r"(?:qu|ch|c|k|q)(?![eiy])|ck", "k"),
@@ -54,6 +55,7 @@ def skeleton(word: str) -> str:
 
 def fit(typed: str, held: str) -> bool:
     """Whether one word may be meant by the other."""
+    typed, held = SHORT_FOR.get(typed, typed), SHORT_FOR.get(held, held)
     if typed.startswith(held) or held.startswith(typed):
         return True
     most = 2 if min(len(typed), len(held)) > SHORT else 1
