@@ -25,7 +25,7 @@ from tests.bench.search_questions import Kind, kinds
 from tests.bench.search_report import OURS, Found, told
 from tests.bench.search_rows import rows_of_search
 from tests.bench.table import Line
-from tests.search_corpus.corpus import COUNTS, Case, drawn
+from tests.search_corpus.corpus import COUNTS, Case, held_out
 from tests.search_corpus.people import Person
 from tests.search_corpus.recall import measure
 
@@ -70,7 +70,7 @@ def run(mailboxes: int, size: Size, libraries: Libraries, keep: Path | None = No
     found = Found()
     with filled(mailboxes, keep) as directory, ExitStack() as stack:
         persons, structures = _names(directory)
-        cases = drawn(persons, dict.fromkeys(COUNTS, size.mistakes))
+        cases = held_out(persons, size.mistakes)
         found.kinds = kinds(persons, structures)
         _ask_ours(found, directory, cases, size)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

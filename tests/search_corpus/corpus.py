@@ -1,6 +1,6 @@
 """The corpus: so many mistakes of each class, each with the person who was meant. `python -m tests.search_corpus`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,14 +37,19 @@ def cases() -> list[Case]:
     return drawn(people(), COUNTS)
 
 
-def drawn(persons: Sequence[Person], counts: dict[str, int]) -> list[Case]:
+def held_out(persons: Sequence[Person], count: int) -> list[Case]:
+    """So many of each class that stand in no file: who mends a search by the corpus has not read them."""
+    return drawn(persons, dict.fromkeys(COUNTS, count), SEED + 1)
+
+
+def drawn(persons: Sequence[Person], counts: Mapping[str, int], seed: int = SEED) -> list[Case]:
     """So many mistakes of each class among these persons, none twice, and none that is somebody else's right name."""
     names = {_name(f"{person.family} {person.given}") for person in persons}
-    return [case for kind, count in counts.items() for case in _of_class(kind, count, persons, names)]
+    return [case for kind, count in counts.items() for case in _of_class(kind, count, persons, names, seed)]
 
 
-def _of_class(kind: str, count: int, persons: Sequence[Person], names: set[str]) -> Iterator[Case]:
-    rng, made = stream(SEED, f"mistakes/{kind}"), set[str]()
+def _of_class(kind: str, count: int, persons: Sequence[Person], names: set[str], seed: int) -> Iterator[Case]:
+    rng, made = stream(seed, f"mistakes/{kind}"), set[str]()
     for _ in range(count * MOST_DRAWS):
         if len(made) == count:
             return

@@ -8,7 +8,7 @@ import pytest
 from app.sandbox.chance import stream
 from tests.search_corpus.by_ear import by_ear
 from tests.search_corpus.complaints import complaints
-from tests.search_corpus.corpus import COUNTS, ERRORS, Case, cases, read, written
+from tests.search_corpus.corpus import COUNTS, ERRORS, Case, cases, held_out, read, written
 from tests.search_corpus.mistakes import MISTAKES
 from tests.search_corpus.people import Person, bare, people, words
 from tests.search_corpus.related import distance, is_loose, is_unrelated
@@ -23,6 +23,12 @@ def test_every_class_has_its_cases_and_everybody_meant_stands_in_the_directory()
     assert Counter(case.kind for case in read()) == COUNTS
     assert sum(COUNTS.values()) == 5_000
     assert {case.person for case in read()} <= set(people())
+
+
+def test_those_held_out_are_others() -> None:
+    others = held_out(people(), 20)
+    assert len(others) == 20 * len(COUNTS)
+    assert len(set(others) & set(read())) < len(others) / 4
 
 
 def test_the_directory_has_homonyms_accents_particles_and_double_names() -> None:
