@@ -10,6 +10,7 @@ from itertools import cycle, islice
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from tests.bench.processor import used_by
 from tests.bench.search_questions import PEOPLE
 from tests.search_corpus.people import Person
 
@@ -22,10 +23,16 @@ WARM_UP = 0.1
 
 @dataclass
 class Timed:
-    """Latencies in seconds, and how often each answer that is no 200 came."""
+    """Latencies in seconds, how often each answer that is no 200 came, and the server's seconds of processor."""
 
     latencies: list[float] = field(default_factory=list)
     refused: Counter[int] = field(default_factory=Counter)
+    processor: float = 0.0
+
+    @property
+    def processor_ms(self) -> float:
+        """Of one answer."""
+        return self.processor / len(self.latencies) * 1e3
 
     def percentile(self, share: float) -> float:
         """In milliseconds."""
@@ -73,19 +80,27 @@ class Api:
         self._connection.close()
 
 
-def asked_of_api(api: Api, targets: Sequence[str], seconds: float) -> Timed:
-    """In turn, until the time or MOST_ASKED is over."""
+def asked_of_api(api: Api, targets: Sequence[str], seconds: float, pids: Sequence[int]) -> Timed:
+    """In turn, until the time or MOST_ASKED is over. `pids`: the processes of the server."""
     timed = Timed()
+    _warm_up(api.get, targets, seconds)
+    before = sum(map(used_by, pids))
     for latency, (status, _) in _answers(api.get, targets, seconds):
         timed.latencies.append(latency)
         if status != 200:
             timed.refused[status] += 1
+    timed.processor = sum(map(used_by, pids)) - before
     return timed
 
 
 def asked_here(search: Callable[[str, int], object], texts: Sequence[str], seconds: float) -> Timed:
     """The same of a library."""
-    return Timed([latency for latency, _ in _answers(lambda text: search(text, PAGE), texts, seconds)])
+
+    def ask(text: str) -> object:
+        return search(text, PAGE)
+
+    _warm_up(ask, texts, seconds)
+    return Timed([latency for latency, _ in _answers(ask, texts, seconds)])
 
 
 def within(things: Sequence[T], seconds: float) -> Iterator[T]:
@@ -97,10 +112,13 @@ def within(things: Sequence[T], seconds: float) -> Iterator[T]:
         yield thing
 
 
-def _answers(ask: Callable[[str], T], questions: Sequence[str], seconds: float) -> Iterator[tuple[float, T]]:
-    """(seconds it took, the answer) of each."""
+def _warm_up(ask: Callable[[str], object], questions: Sequence[str], seconds: float) -> None:
     for question in within(questions[: max(1, int(len(questions) * WARM_UP))], seconds):
         ask(question)
+
+
+def _answers(ask: Callable[[str], T], questions: Sequence[str], seconds: float) -> Iterator[tuple[float, T]]:
+    """(seconds it took, the answer) of each."""
     for question in within(list(islice(cycle(questions), MOST_ASKED)), seconds):
         began = time.perf_counter()
         answer = ask(question)

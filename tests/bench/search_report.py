@@ -34,16 +34,18 @@ def told(found: Found, out: Path | None = None) -> int:
 
 
 def _questions(found: Found) -> str:
-    """Milliseconds by kind: median and 99th percentile of each engine."""
+    """Milliseconds by kind: the processor's for one answer of ours, median and 99th percentile of each engine."""
     engines = list(found.timed)
     heads = [f"{engine} {what}" for engine in engines for what in ("p50", "p99")]
-    rows = [["question", "asked", *heads, f"p99 ≤ {WANTED_MS:g} ms"]]
+    rows = [["question", "asked", "processor", *heads, f"p99 ≤ {WANTED_MS:g} ms"]]
     for kind in found.kinds:
         ours = found.timed[OURS][kind.name]
         refused = [f"answered {status}: {times}" for status, times in ours.refused.items()]
         late = [MISSED] if ours.percentile(0.99) > WANTED_MS else []
         figures = [cell for engine in engines for cell in _percentiles(found.timed[engine].get(kind.name))]
-        rows.append([kind.name, f"{len(ours.latencies)}", *figures, ", ".join(late + refused)])
+        rows.append(
+            [kind.name, f"{len(ours.latencies)}", f"{ours.processor_ms:,.1f}", *figures, ", ".join(late + refused)]
+        )
     return aligned(rows)
 
 

@@ -91,12 +91,12 @@ def _names(directory: Filled) -> tuple[list[Person], list[str]]:
 
 
 def _ask_ours(found: Found, directory: Filled, cases: Sequence[Case], size: Size) -> None:
-    with _api(directory) as api:
+    with _api(directory) as (api, pids):
         found.kinds.append(Kind("deep page", [api.deep_page(size.deep)]))
         timed = found.timed.setdefault(OURS, {})
         for kind in found.kinds:
             say(f"asking: {kind.name}")
-            timed[kind.name] = asked_of_api(api, kind.targets, size.seconds)
+            timed[kind.name] = asked_of_api(api, kind.targets, size.seconds, pids)
         say("asking with mistakes")
         found.recall[OURS] = measure(cases, api.named)
     with psycopg.connect(directory.settings.database_url) as connection:
@@ -105,12 +105,15 @@ def _ask_ours(found: Found, directory: Filled, cases: Sequence[Case], size: Size
 
 
 @contextmanager
-def _api(directory: Filled) -> Iterator[Api]:
+def _api(directory: Filled) -> Iterator[tuple[Api, list[int]]]:
+    """The API, and the processes that answer: its own, and PostgreSQL with its sessions."""
+    postgres = directory.postgres.process
+    assert postgres is not None
     with psycopg.connect(directory.settings.database_url) as connection:
         _, key = issue(connection, SecretStr(PEPPER), "bench", ["read"], None)
-    with serving({**directory.environment, "ANNUAIRE_KEY_RATE": "0"}) as (port, _):
+    with serving({**directory.environment, "ANNUAIRE_KEY_RATE": "0"}) as (port, pid):
         api = Api(port, key)
-        yield api
+        yield api, [pid, postgres.pid]
         api.close()
 
 

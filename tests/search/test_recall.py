@@ -1,6 +1,6 @@
 """Recall and precision of the search for people, by class of mistake, in a directory of 6 000."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -8,7 +8,7 @@ from app.embedded import Postgres
 from app.settings import Settings
 from tests.harness.database import cloned
 from tests.search_corpus import recall
-from tests.search_corpus.corpus import COUNTS, held_out, read
+from tests.search_corpus.corpus import COUNTS, Case, held_out, read
 from tests.search_corpus.directory import Asking, asking, fill
 from tests.search_corpus.people import bare, people
 from tests.search_corpus.recall import Recall, measure, overall
@@ -27,32 +27,33 @@ def asked(migrated: Postgres) -> Iterator[Asking]:
             yield api
 
 
-@pytest.fixture(scope="module")
-def measured(asked: Asking) -> dict[str, Recall]:
-    """Every case of the corpus, asked once."""
-    return measure(read(), lambda query: [item.person for item in asked.search(query).items])
+# Five thousand searches take half a minute, and many on a machine that others use too.
+@pytest.mark.slow
+@pytest.mark.timeout(1_800)
+def test_mistakes_of_every_class_are_forgiven(asked: Asking) -> None:
+    found = _measured(asked, read())
+    assert set(found) == set(COUNTS)
+    _require(found)
 
 
-def test_the_person_meant_is_among_the_first_ten(measured: dict[str, Recall]) -> None:
-    assert overall(measured).share >= recall.WANTED, recall.told(measured)
-
-
-@pytest.mark.parametrize("kind", COUNTS)
-def test_no_class_of_mistakes_is_forgiven_less(measured: dict[str, Recall], kind: str) -> None:
-    assert measured[kind].share >= recall.WANTED_IN_EACH, recall.told(measured)
-
-
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_mistakes_that_stand_in_no_file_are_forgiven_as_well(asked: Asking) -> None:
-    found = measure(held_out(people(), 100), lambda query: [item.person for item in asked.search(query).items])
-    assert overall(found).share >= recall.WANTED, recall.told(found)
-    assert min(each.share for each in found.values()) >= recall.WANTED_IN_EACH, recall.told(found)
+    _require(_measured(asked, held_out(people(), 100)))
 
 
-def test_nobody_unrelated_is_shown(measured: dict[str, Recall]) -> None:
-    whole = overall(measured)
-    assert whole.unrelated == 0, recall.told(measured)
-    # A word of the query that fits nothing in the name: seldom, and never for a name that is spelt rightly.
-    assert whole.loose <= whole.items / 10, recall.told(measured)
+def _measured(asked: Asking, cases: Sequence[Case]) -> dict[str, Recall]:
+    return measure(cases, lambda query: [item.person for item in asked.search(query).items])
+
+
+def _require(found: dict[str, Recall]) -> None:
+    """Whoever is meant is found, in each class, and nobody unrelated is shown."""
+    whole = overall(found)
+    assert whole.share >= recall.WANTED, recall.told(found)
+    assert [kind for kind, each in found.items() if each.share < recall.WANTED_IN_EACH] == [], recall.told(found)
+    assert whole.unrelated == 0, recall.told(found)
+    # A word of the query that fits nothing in the name: seldom.
+    assert whole.loose <= whole.items / 10, recall.told(found)
 
 
 def test_a_name_spelt_rightly_finds_those_so_called_first_and_says_exact(asked: Asking) -> None:
