@@ -41,6 +41,8 @@ from app.publication.arrivals import Arrivals
 from app.publication.feed import FeedCursors
 from app.publication.state import Digests
 from app.push import routes as push
+from app.search import export_routes as exports
+from app.search.export_places import ExportPlaces
 from app.settings import Settings
 from app.transfers import routes as transfers
 from app.trust import routes as trust
@@ -54,6 +56,7 @@ LARGEST_BODY = 1_000_000
 FEATURES = (
     *(mailboxes, practitioners, organizations, publication, digest, mailbox_writes, mailbox_batches, own_mailboxes),
     *(snapshots, push, trust, access, oauth, audit, notices, transfers, imports, signing, health, documentation),
+    exports,
 )
 
 
@@ -106,6 +109,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.white_lists = WhiteLists(signer_of(settings), settings.white_list_contact)
     app.state.spool = Spool(settings.spool_dir, settings.import_upload_limit)
     app.state.exports = CapacityLimiter(MOST_EXPORTS)
+    app.state.export_places = ExportPlaces()
     app.state.batches = Semaphore(mailbox_batches.MOST_BATCHES)
 
 

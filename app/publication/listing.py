@@ -102,7 +102,7 @@ def opened(request: Request, query: ListQuery) -> Position | None:
     require_single_values(request)
     if query.cursor is None:
         return None
-    position: Position = request.app.state.cursors.open(_binding(request, query), query.cursor)
+    position: Position = request.app.state.cursors.open(binding(request, query), query.cursor)
     return position
 
 
@@ -123,12 +123,13 @@ async def disclosed(request: Request, kind: str, query: ListQuery, found: Found)
 
 def _listed(request: Request, query: ListQuery, found: Found, most: int, cut: str | None = None) -> Response:
     page, more = found.rows[:most], len(found.rows) > most
-    following = request.app.state.cursors.seal(_binding(request, query), page[-1][2:]) if more else None
+    following = request.app.state.cursors.seal(binding(request, query), page[-1][2:]) if more else None
     items = [document if match is None else with_member(document, "match", match) for document, match, *_ in page]
     tell_shown(request, len(items))
     body = page_body(items, following, found.count, found.edition, cut)
     return tagged(request, body, body_tag(body), found.edition, next_link(request, following))
 
 
-def _binding(request: Request, query: ListQuery) -> str:
+def binding(request: Request, query: ListQuery) -> str:
+    """What a cursor of this question is good for: its route and its filters."""
     return request.url.path + "?" + query.filters()

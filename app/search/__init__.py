@@ -1,0 +1,1 @@
+"""The search channel: whatever looks through the whole publication."""
