@@ -25,6 +25,11 @@ LEFT JOIN (SELECT page.*, p.document FROM page
            JOIN publication p ON p.kind = %(kind)s AND p.key = page.resource) s ON true
 ORDER BY {order}
 """)
+WHOLE = SQL("""
+SELECT p.document, {match}, {order}
+FROM {table} s JOIN publication p ON p.kind = %(kind)s AND p.key = s.key
+WHERE {where} AND ({order}) > ({after}) ORDER BY {order}
+""")
 NO_MATCH = SQL("NULL")
 
 
@@ -54,14 +59,16 @@ class Selection:
 
     def statement(self, after: Position | None, limit: int) -> tuple[Composed, dict[str, Any]]:
         """The SQL of such a page, with its parameters."""
-        parameters = {
-            **self.parameters,
-            **after_parameters(self.order, after),
-            "kind": self.kind,
-            "rows": limit + 1,
-            "counted": COUNTED + 1,
-        }
-        statement = PAGE.format(
+        statement, parameters = self._filled(PAGE, after)
+        return statement, {**parameters, "rows": limit + 1, "counted": COUNTED + 1}
+
+    def whole(self, after: Position | None) -> tuple[Composed, dict[str, Any]]:
+        """The SQL of all rows after a sort key, in the columns of `Found.rows`, for a cursor."""
+        return self._filled(WHOLE, after)
+
+    def _filled(self, text: SQL, after: Position | None) -> tuple[Composed, dict[str, Any]]:
+        parameters = {**self.parameters, **after_parameters(self.order, after), "kind": self.kind}
+        statement = text.format(
             order=columns(self.order),
             table=Identifier(self.table),
             where=all_of(self.where),

@@ -74,7 +74,7 @@ class Csv:
         return BYTE_ORDER_MARK + self._line([*self._names, *(["match"] if self._has_match else [])])
 
     def row(self, document: str, match: str | None) -> str:
-        cells = [cell(value) for value in self._of(json.loads(document))]
+        cells = ["" if value is None else cell(value) for value in self._of(json.loads(document))]
         if self._has_match:
             cells.append(cell(match))
         return self._line(cells)
