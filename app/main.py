@@ -42,7 +42,9 @@ from app.publication.feed import FeedCursors
 from app.publication.state import Digests
 from app.push import routes as push
 from app.search import check_routes as checking
+from app.search import export_routes as exports
 from app.search.check_space import TrustSpaces
+from app.search.export_places import ExportPlaces
 from app.settings import Settings
 from app.transfers import routes as transfers
 from app.trust import routes as trust
@@ -57,6 +59,7 @@ FEATURES = (
     *(mailboxes, practitioners, organizations, publication, digest, mailbox_writes, mailbox_batches, own_mailboxes),
     checking,
     *(snapshots, push, trust, access, oauth, audit, notices, transfers, imports, signing, health, documentation),
+    exports,
 )
 
 
@@ -110,6 +113,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.trust_spaces = TrustSpaces()
     app.state.spool = Spool(settings.spool_dir, settings.import_upload_limit)
     app.state.exports = CapacityLimiter(MOST_EXPORTS)
+    app.state.export_places = ExportPlaces()
     app.state.batches = Semaphore(mailbox_batches.MOST_BATCHES)
 
 

@@ -85,8 +85,10 @@ def _complete(operation: dict[str, Any], rule: Rule) -> None:
             response["description"] = "A part of the request cannot be used (`request.invalid`)"
         elif MEDIA_TYPE in content:
             content.pop("application/json", None)
-        response["headers"] = COMMON_HEADERS | (
-            READ_HEADERS if status == "200" and "application/json" in content and rule is not Rule.OPEN else {}
+        response["headers"] = (
+            COMMON_HEADERS
+            | response.pop("headers", {})
+            | (READ_HEADERS if status == "200" and "application/json" in content and rule is not Rule.OPEN else {})
         )
         response["headers"] |= LIMIT_HEADERS if rule is not Rule.OPEN else {}
 

@@ -141,6 +141,7 @@ class Settings(BaseSettings):
     publish_wide: int = Field(1_000, ge=1)
     feed_days: int = Field(30, ge=1)
     feed_waiters: int = Field(200, ge=0)
+    export_seconds: int = Field(300, ge=1)
 
     snapshot_dir: Path = Path("var/snapshots")
     snapshot_hours: int = Field(24, ge=0)

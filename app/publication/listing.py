@@ -25,6 +25,11 @@ LEFT JOIN (SELECT page.*, p.document FROM page
            JOIN publication p ON p.kind = %(kind)s AND p.key = page.resource) s ON true
 ORDER BY {order}
 """)
+WHOLE = SQL("""
+SELECT p.document, {match}, {order}
+FROM {table} s JOIN publication p ON p.kind = %(kind)s AND p.key = s.key
+WHERE {where} AND ({order}) > ({after}) ORDER BY {order}
+""")
 NO_MATCH = SQL("NULL")
 
 
@@ -59,14 +64,16 @@ class Selection:
 
     def statement(self, after: Position | None, limit: int) -> tuple[Composed, dict[str, Any]]:
         """The SQL of such a page, with its parameters."""
-        parameters = {
-            **self.parameters,
-            **after_parameters(self.order, after or self.first),
-            "kind": self.kind,
-            "rows": limit + 1,
-            "counted": COUNTED + 1,
-        }
-        statement = PAGE.format(
+        statement, parameters = self._filled(PAGE, after)
+        return statement, {**parameters, "rows": limit + 1, "counted": COUNTED + 1}
+
+    def whole(self, after: Position | None) -> tuple[Composed, dict[str, Any]]:
+        """The SQL of all rows after a sort key, in the columns of `Found.rows`, for a cursor."""
+        return self._filled(WHOLE, after)
+
+    def _filled(self, text: SQL, after: Position | None) -> tuple[Composed, dict[str, Any]]:
+        parameters = {**self.parameters, **after_parameters(self.order, after or self.first), "kind": self.kind}
+        statement = text.format(
             order=columns(self.order),
             table=Identifier(self.table),
             where=all_of(self.where),
@@ -107,7 +114,7 @@ def opened(request: Request, query: ListQuery) -> Position | None:
     require_single_values(request)
     if query.cursor is None:
         return None
-    position: Position = request.app.state.cursors.open(_binding(request, query), query.cursor)
+    position: Position = request.app.state.cursors.open(binding(request, query), query.cursor)
     return position
 
 
@@ -128,12 +135,13 @@ async def disclosed(request: Request, kind: str, query: ListQuery, found: Found)
 
 def _listed(request: Request, query: ListQuery, found: Found, most: int, cut: str | None = None) -> Response:
     page, more = found.rows[:most], len(found.rows) > most
-    following = request.app.state.cursors.seal(_binding(request, query), page[-1][2:]) if more else None
+    following = request.app.state.cursors.seal(binding(request, query), page[-1][2:]) if more else None
     items = [document if match is None else with_member(document, "match", match) for document, match, *_ in page]
     tell_shown(request, len(items))
     body = page_body(items, following, found.count, found.edition, cut)
     return tagged(request, body, body_tag(body), found.edition, next_link(request, following))
 
 
-def _binding(request: Request, query: ListQuery) -> str:
+def binding(request: Request, query: ListQuery) -> str:
+    """What a cursor of this question is good for: its route and its filters."""
     return request.url.path + "?" + query.filters()

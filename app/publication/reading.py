@@ -5,12 +5,10 @@ Every function takes one statement, so what it returns is one snapshot: document
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from contextlib import AbstractAsyncContextManager
+from typing import Any, NamedTuple, Protocol
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
-
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
 
 # More candidates than these say nothing to anybody.
 MOST_CANDIDATES = 50
@@ -42,6 +40,12 @@ LEFT JOIN LATERAL (
   JOIN publication x ON x.kind = %(kind)s AND x.key = n.key
   ORDER BY n.position, x.key) p ON true
 """
+
+
+class Pool(Protocol):
+    """Where reads take a connection from: the pool of the app, or one connection that holds a snapshot."""
+
+    def connection(self) -> AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]: ...
 
 
 class Document(NamedTuple):

@@ -41,6 +41,8 @@ DOORS: tuple[tuple[str, str, Door, Verdict], ...] = (
     ("GET", "/v1/trust/whitelist.xml", Door.LOOK_UP, OK),
     ("GET", "/v1/changes?limit=1", Door.READ, OK),
     ("GET", "/v1/digest/nodes", Door.READ, OK),
+    ("GET", "/v1/exports/practitioners", Door.READ, OK),
+    ("GET", f"/v1/exports/mailboxes?domain={OWN}&format=csv", Door.READ, OK),
     ("GET", "/v1/snapshots/999999999", Door.READ, (404, "snapshot.unknown")),
     ("GET", "/v1/me/webhooks", Door.READ, OK),
     ("GET", "/v1/me/webhooks/none", Door.READ, NO_WEBHOOK),

@@ -25,13 +25,13 @@ def watched(command: Sequence[str], environment: Mapping[str, str] | None = None
     with tempfile.TemporaryFile() as output:
         with subprocess.Popen(command, env=environment and dict(environment), stdout=output) as process:
             while process.poll() is None:
-                peak_mb = max(peak_mb, _held_mb(process.pid))
+                peak_mb = max(peak_mb, held_mb(process.pid))
                 time.sleep(LOOK_SECONDS)
         output.seek(0)
         return Watched(process.returncode, output.read(), peak_mb)
 
 
-def _held_mb(pid: int) -> float:
+def held_mb(pid: int) -> float:
     """The most memory that a process has held. What wait4 says counts that of the process which started it too."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")

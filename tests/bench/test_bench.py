@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import arrivals, checking, digest, ldap_national, load, national, search_report, search_table
+from tests.bench import (
+    arrivals,
+    checking,
+    digest,
+    exporting,
+    ldap_national,
+    load,
+    national,
+    search_report,
+    search_table,
+)
 from tests.bench.__main__ import run
 from tests.bench.filled import filled, repeat
 from tests.bench.fts5 import Fts5
@@ -124,6 +134,13 @@ def test_the_benchmark_of_the_check_measures_every_figure() -> None:
     table = rendered(lines)
     for what in ("published", "a letter missing", "each in a domain of its own", "after the list changed", "index of"):
         assert what in table
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_exports_measures_every_figure() -> None:
+    lines = exporting.run(3_000)
+    assert [line.what for line in lines if line.value < 0 or not line.passes] == []
+    assert "export of 3,000 mailboxes, NDJSON" in rendered(lines)
 
 
 def test_a_missed_figure_is_marked() -> None:

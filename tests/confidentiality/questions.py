@@ -139,6 +139,22 @@ class Asker:
         }
         self._list("/v1/organizations", filters, most=2)
 
+    def exports(self) -> None:
+        path = self.rng.choice(
+            [
+                "mailboxes",
+                f"mailboxes?domain={self.rng.choice(DOMAINS)}",
+                f"mailboxes?practitioner={self.person()}",
+                "practitioners?has_mailbox=true",
+                f"practitioners?family={self.rng.choice(FAMILIES)}",
+                "organizations",
+            ]
+        )
+        headers = self.rng.choice([(), (("Accept", "text/csv"),)])
+        caller = self.rng.choice(["reader", "bound reader", "stranger", "co-owner", "somebody"])
+        method = self.rng.choice(["GET", "GET", "GET", "HEAD"])
+        self._ask(method, f"/v1/exports/{path}", caller=caller, headers=headers)
+
     def one_resource(self) -> None:
         if not self._news(0.3):
             path = self.rng.choice([f"practitioners/{self.person()}", f"organizations/{self.structure()}"])
@@ -251,6 +267,7 @@ WEIGHTS: Mapping[Callable[[Asker], None], int] = {
     Asker.mailboxes: 12,
     Asker.practitioners: 15,
     Asker.organizations: 3,
+    Asker.exports: 4,
     Asker.one_resource: 10,
     Asker.look_up: 8,
     Asker.feed: 8,

@@ -106,7 +106,10 @@ async def ask(
     told: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return waiting.pop() if waiting else {"type": "http.disconnect"}
+        if not waiting:
+            # The client stays for the whole answer.
+            await asyncio.Event().wait()
+        return waiting.pop()
 
     async def send(message: Any) -> None:
         told.append(message)
