@@ -41,6 +41,7 @@ from app.publication.arrivals import Arrivals
 from app.publication.feed import FeedCursors
 from app.publication.state import Digests
 from app.push import routes as push
+from app.search import resolve_routes as resolving
 from app.settings import Settings
 from app.transfers import routes as transfers
 from app.trust import routes as trust
@@ -53,7 +54,21 @@ LARGEST_BODY = 1_000_000
 # The most asked first.
 FEATURES = (
     *(mailboxes, practitioners, organizations, publication, digest, mailbox_writes, mailbox_batches, own_mailboxes),
-    *(snapshots, push, trust, access, oauth, audit, notices, transfers, imports, signing, health, documentation),
+    *(
+        resolving,
+        snapshots,
+        push,
+        trust,
+        access,
+        oauth,
+        audit,
+        notices,
+        transfers,
+        imports,
+        signing,
+        health,
+        documentation,
+    ),
 )
 
 

@@ -69,6 +69,7 @@ RULES: Mapping[str, Rule | Mapping[str, Rule]] = {
         "DELETE": Rule.PUBLISH,
     },
     "/v1/me/mailboxes": Rule.READ,
+    "/v1/resolve": Rule.LOOK_UP,
     "/v1/trust/domains": Rule.LOOK_UP,
     "/v1/trust/operators": Rule.LOOK_UP,
     "/v1/changes": Rule.COPY,

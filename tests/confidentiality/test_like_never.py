@@ -132,6 +132,8 @@ def questions(address: str, caller: str) -> Iterator[tuple[str, str, Any, Header
     for held in ("*", '"1-0123456789abcdef"'):
         yield "GET", path, None, (("If-None-Match", held),)
     yield "POST", "/v1/mailboxes/lookup", {"addresses": [address, address.upper()]}, ()
+    for document in ("letter", "administrative", "application_message"):
+        yield "POST", "/v1/resolve", {"address": address, "document": document}, ()
     for state in ((), (ANY_STATE,), (("If-None-Match", "*"),)):
         yield "PUT", path, content, state
         yield "PATCH", path, {"rank": 1}, state
