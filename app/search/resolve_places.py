@@ -81,7 +81,7 @@ async def _of_person(
     works_at = frozenset(
         role["organization"]["id"] for each in people for role in each.value["roles"] if role["organization"]
     )
-    around = place or works_at
+    around = place or asked.near or works_at
     held = await snapshot.mailboxes((each.key for each in people) if people else asked.practitioner, around)
     # A file may name a person that no register knows (yet).
     own = [each for each in held if persons_of(each.value) & {*asked.practitioner, *(each.key for each in people)}]

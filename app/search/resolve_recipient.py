@@ -23,10 +23,15 @@ Shown = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Whom the question is about, by ids. `alone`: a mailbox that nobody is known to hold."""
+    """Whom the question is about, by ids.
+
+    `near`: the structure of the address that was asked for, where nothing was said of one: it stands in for the person,
+    and does not part the person's own mailboxes. `alone`: a mailbox that nobody is known to hold.
+    """
 
     practitioner: tuple[str, ...] = ()
     organization: tuple[str, ...] = ()
+    near: frozenset[str] = frozenset()
     alone: str | None = None
     address: str | None = None
     service: frozenset[str] = frozenset()
@@ -97,7 +102,9 @@ async def _by_address(request: Request, text: str, place: tuple[str, ...], servi
         found = await by_address(pool, address, days)
     if found.document is None:
         return Nobody("address.unknown" if found.since is None else "address.withdrawn")
-    return _holder(Published.of(address, found.document), Asked((), place, None, address, service, notes))
+    return _holder(
+        Published.of(address, found.document), Asked((), place, address=address, service=service, notes=notes)
+    )
 
 
 def _holder(mailbox: Published, asked: Asked) -> Asked | Nobody:
@@ -113,8 +120,7 @@ def _holder(mailbox: Published, asked: Asked) -> Asked | Nobody:
     if is_structural:
         service = asked.service or services_of(mailbox.value)
         return replace(asked, organization=tuple(holders), service=service)
-    at = asked.organization or (tuple(structures) if len(structures) == 1 else ())
-    return replace(asked, practitioner=tuple(holders), organization=at)
+    return replace(asked, practitioner=tuple(holders), near=structures)
 
 
 def _structure_ids(text: str) -> tuple[str, ...]:
