@@ -9,7 +9,7 @@ from app.db import upgrade
 from app.embedded import Postgres, Slapd, free_port
 from app.sandbox.generate import Generated, generate
 from app.settings import Settings
-from tests.bench import database, http, importing, ldap, writing
+from tests.bench import database, http, importing, ldap, resolving, writing
 from tests.bench.table import Line, told
 from tests.harness.directory import directory
 
@@ -46,6 +46,7 @@ def run(professionals: int, *, requests: int, seconds: int) -> list[Line]:
         lines += ldap.measure(settings, slapd, folder)
         say("REST")
         lines += http.measure(postgres.dsn(), environment, requests=requests, seconds=seconds)
+        lines += resolving.measure(postgres.dsn(), environment)
         say("writes")
         lines += database.measure_writes(postgres.dsn(), seconds=seconds)
         lines += writing.measure(postgres.dsn(), environment, seconds=seconds)

@@ -47,6 +47,13 @@ def test_any_order_of_the_mailboxes_gives_the_same_answer(
     assert choose(both[0], question) == choose(both[1], question)
 
 
+@given(mailbox, st.permutations("abc"), questions)
+def test_between_twins_the_address_decides(made: dict[str, Any], order: list[str], question: Question) -> None:
+    twins = [a_mailbox(address=f"{name}@x.mssante.fr", **made) for name in order]
+    shown = [option.address[0] for option in choose(twins, question).options]
+    assert shown in (["a", "b", "c"], [])
+
+
 @given(mailboxes, questions)
 def test_there_is_a_choice_or_a_reason_and_every_mailbox_is_shown_once(
     made: list[dict[str, Any]], question: Question
