@@ -43,6 +43,7 @@ from app.publication.state import Digests
 from app.push import routes as push
 from app.search import check_routes as checking
 from app.search import export_routes as exports
+from app.search import resolve_routes as resolving
 from app.search.check_space import TrustSpaces
 from app.search.export_places import ExportPlaces
 from app.settings import Settings
@@ -57,9 +58,8 @@ LARGEST_BODY = 1_000_000
 # The most asked first.
 FEATURES = (
     *(mailboxes, practitioners, organizations, publication, digest, mailbox_writes, mailbox_batches, own_mailboxes),
-    checking,
+    *(checking, exports, resolving),
     *(snapshots, push, trust, access, oauth, audit, notices, transfers, imports, signing, health, documentation),
-    exports,
 )
 
 

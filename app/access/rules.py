@@ -73,6 +73,7 @@ RULES: Mapping[str, Rule | Mapping[str, Rule]] = {
     "/v1/exports/organizations": Rule.READ,
     "/v1/exports/mailboxes": Rule.READ,
     "/v1/me/mailboxes": Rule.READ,
+    "/v1/resolve": Rule.LOOK_UP,
     "/v1/trust/domains": Rule.LOOK_UP,
     "/v1/trust/operators": Rule.LOOK_UP,
     "/v1/changes": Rule.COPY,

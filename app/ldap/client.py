@@ -126,7 +126,7 @@ class Exporter:
         found = self._search(
             self.tree.suffix,
             ldap3.BASE,
-            ["annuaireEdition", "annuaireEpoch", "annuaireDigest", "annuaireDigestEdition"],
+            ["annuaireEdition", "annuaireEpoch", "annuaireDigest", "annuaireDigestEdition", "annuaireLayout"],
         )
         if not found:
             return None
@@ -139,7 +139,18 @@ class Exporter:
             values.get("annuaireEpoch"),
             values.get("annuaireDigest"),
             None if digest_edition is None else int(digest_edition),
+            values.get("annuaireLayout"),
         )
+
+    def require_schema(self) -> None:
+        """Raises LdapFailed: this slapd runs with an older schema, and would refuse every entry one by one."""
+        found = self._search("cn=Subschema", ldap3.BASE, ["attributeTypes"], "(objectClass=subschema)")
+        known = " ".join(found[0][1].get("attributeTypes", [])) if found else ""
+        if "'annuaireLayout'" not in known:
+            raise LdapFailed(
+                "slapd runs with the schema of an older version: load deploy/slapd/schema-upgrade.ldif.in"
+                ' (docs/ldap.md, "From an older version")'
+            )
 
     def read(self, addresses: Sequence[str]) -> dict[str, Entry]:
         """The entries of those addresses that have one."""

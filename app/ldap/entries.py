@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from app.ldap.tree import LONGEST_RDN, rdn
 from app.ldap.values import clean, distinct, postal, with_unaccented
+from app.mailboxes.use import FINGERPRINT, Standing, services_of, standings
 
 # Attribute names to values, in the order in which they are written; never an empty list, never an empty value.
 Entry: TypeAlias = dict[str, list[str]]
@@ -16,6 +17,9 @@ Document: TypeAlias = Mapping[str, Any]
 
 OBJECT_CLASSES = ["inetOrgPerson", "mssanteBAL"]
 PERSONAL_TYPES = {"PER", "CAB"}
+# How entries are written: a tree that says another one is made right as a whole (app.ldap.sync). Raise the number
+# whenever the same document gives another entry than before.
+LAYOUT = f"2-{FINGERPRINT}"
 SHORT_TITLES = {"Docteur": "Dr", "Professeur": "Pr"}
 _SIREN_KEY = re.compile(r"2([0-9]{9})")
 _FRANCE = "france"
@@ -42,6 +46,8 @@ def entry(document: Document) -> Entry:
         "ou": [clean(document["service"])],
         "description": [clean(document["description"])],
         **_place(document["place"]),
+        "annuaireUse": [_use(standing) for standing in standings(document)],
+        "annuaireService": sorted(services_of(document)),
         "annuaireSequence": [str(document["sequence"])],
     }
     kept = {name: [value for value in values if value] for name, values in attributes.items()}
@@ -102,6 +108,16 @@ def _organizations(document: Document) -> Entry:
         "TypeIdentifiantPM": distinct(kind for _, kind in numbers),
         "o": distinct(map(_name, structures)),
     }
+
+
+def _use(standing: Standing) -> str:
+    """`care 1999911 person`: for which use, how good (the lowest is best), by which rule (docs/resolving.md).
+
+    `care/its_service`: where its service is asked for; `care/no_service`: where none is.
+    """
+    when = standing.rule.when
+    asked = f"/{when}" if when in {"its_service", "no_service"} else ""
+    return f"{standing.use}{asked} {standing.score} {standing.rule.id}"
 
 
 def _holders(document: Document, kind: str) -> Iterable[Document]:

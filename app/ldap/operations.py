@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.ldap.entries import Entry
+from app.ldap.entries import LAYOUT, Entry
 from app.ldap.tree import Tree, suffix_parts
 
 
@@ -43,12 +43,16 @@ Operation = Add | Modify | Delete | MoveEdition
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a tree says of itself on its suffix entry. `digest` is the root proved at `digest_edition`, if any was."""
+    """What a tree says of itself on its suffix entry. `digest` is the root proved at `digest_edition`, if any was.
+
+    `layout`: how its entries were written (app.ldap.entries); None in a tree of before there was more than one way.
+    """
 
     edition: int
     epoch: str | None
     digest: str | None
     digest_edition: int | None
+    layout: str | None = LAYOUT
 
 
 def foundation(suffix: str, state: State) -> list[Add]:
@@ -63,6 +67,7 @@ def foundation(suffix: str, state: State) -> list[Add]:
         "annuaireEpoch": [state.epoch] if state.epoch else [],
         "annuaireDigest": [state.digest] if state.digest else [],
         "annuaireDigestEdition": [str(state.digest_edition)] if state.digest_edition is not None else [],
+        "annuaireLayout": [state.layout] if state.layout else [],
     }
     below: Entry = {"objectClass": ["organizationalUnit"], "ou": ["bal"]}
     return [Add(suffix, {name: values for name, values in top.items() if values}), Add(tree.mailboxes, below)]

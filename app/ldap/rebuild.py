@@ -20,7 +20,7 @@ from app.ldap.batch import Written, apply
 from app.ldap.client import Exporter
 from app.ldap.compare import Comparison, Difference, compare, portions
 from app.ldap.documents import changes_after, current, snapshot, stream
-from app.ldap.entries import Entry, Unstorable, entry
+from app.ldap.entries import LAYOUT, Entry, Unstorable, entry
 from app.ldap.ldif import record
 from app.ldap.operations import Delete, Modify, MoveEdition, State, foundation
 from app.ldap.tree import Tree
@@ -83,8 +83,13 @@ def load_into(slapd: Slapd, settings: Settings) -> Ldif:
 
 
 def founded(connection: psycopg.Connection[Any], exporter: Exporter) -> State:
-    """What the tree says of itself; a tree without entries becomes the tree at edition 0."""
+    """What the tree says of itself; a tree without entries becomes the tree at edition 0.
+
+    Raises LdapFailed where slapd does not know the attributes that entries are written with.
+    """
     state = exporter.state()
+    if state is None or state.layout != LAYOUT:
+        exporter.require_schema()
     if state is None:
         epoch = changes_after(connection, 0, 1).epoch
         state = State(0, epoch, None, None)
@@ -120,7 +125,8 @@ def reconcile(
         names = [difference.name for difference in differences if difference.kind != "foreign"]
         for addresses in portions(names, portion):
             written.add(apply(exporter, current(connection, addresses), before.edition, before.edition))
-    proved = _digest(proof, is_equal=not written.refused) if by is compare else {}
+    # Entries whose sequences were compared alone may be written in any layout.
+    proved = {**_digest(proof, is_equal=not written.refused), "annuaireLayout": [LAYOUT]} if by is compare else {}
     _settle(exporter, before, proof, proved)
     return proof.edition, written
 

@@ -3,7 +3,7 @@
 The cursor is the edition on the suffix entry. One step writes the next batch and moves it; the edition moves for every
 change, also for those that touch no mailbox. A tree without entries is a tree at edition 0. What the log cannot bridge
 is reconciled: by sequences where changes were already dropped from the log, by values where sequences prove nothing
-(another epoch, an edition that the database never reached).
+(another epoch, an edition that the database never reached, entries that another version wrote in another way).
 """
 
 import threading
@@ -19,6 +19,7 @@ from app.ldap.batch import Written, apply
 from app.ldap.client import Exporter, LdapFailed
 from app.ldap.compare import compare, compare_sequences
 from app.ldap.documents import Changes, changes_after
+from app.ldap.entries import LAYOUT
 from app.ldap.operations import State
 from app.ldap.rebuild import founded, reconcile
 from app.settings import Settings
@@ -120,12 +121,14 @@ def _turn(connection: psycopg.Connection[Any], exporter: Exporter, settings: Set
 
 
 def _is_behind(state: State, changes: Changes) -> bool:
-    """Whether the tree is what the directory was: both have one history, and it has gone on."""
-    return state.epoch == changes.epoch and state.edition <= changes.edition
+    """Whether the tree is what the directory was: both have one history, which has gone on, and one way of writing."""
+    return state.layout == LAYOUT and state.epoch == changes.epoch and state.edition <= changes.edition
 
 
 def _broken(state: State, changes: Changes) -> str | None:
     """Why the log does not lead from the tree to the directory; None when it does."""
+    if state.layout != LAYOUT:
+        return f"the entries of the tree were written in layout {state.layout}, this version writes {LAYOUT}"
     if state.epoch != changes.epoch:
         return f"the tree is of epoch {state.epoch}, the directory of epoch {changes.epoch}"
     if state.edition > changes.edition:

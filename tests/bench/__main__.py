@@ -9,7 +9,7 @@ from app.db import upgrade
 from app.embedded import Postgres, Slapd, free_port
 from app.sandbox.generate import Generated, generate
 from app.settings import Settings
-from tests.bench import database, exporting, http, importing, ldap, writing
+from tests.bench import database, exporting, http, importing, ldap, resolving, writing
 from tests.bench.table import Line, told
 from tests.harness.directory import directory
 
@@ -48,6 +48,7 @@ def run(professionals: int, *, requests: int, seconds: int) -> list[Line]:
         lines += http.measure(postgres.dsn(), environment, requests=requests, seconds=seconds)
         say("exports")
         lines += exporting.measure(postgres.dsn(), environment)
+        lines += resolving.measure(postgres.dsn(), environment)
         say("writes")
         lines += database.measure_writes(postgres.dsn(), seconds=seconds)
         lines += writing.measure(postgres.dsn(), environment, seconds=seconds)

@@ -33,6 +33,8 @@ def test_the_benchmark_measures_every_figure_and_its_limit() -> None:
         "import, first load, published",
         "LDAP first load",
         "GET /v1/mailboxes/{address}",
+        "POST /v1/resolve by RPPS",
+        "POST /v1/resolve by name",
         "published writes",
         "batch",
     ):

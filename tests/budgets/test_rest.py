@@ -45,6 +45,9 @@ SHOWS_PERSONS: dict[str, Callable[[TestClient, int], Any]] = {
         "/v1/mailboxes/lookup", json={"addresses": [f"m{n}@{DOMAIN}"]}
     ),
     "/v1/mailboxes/check": lambda client, n: client.post("/v1/mailboxes/check", json={"addresses": [f"m{n}@{DOMAIN}"]}),
+    "/v1/resolve": lambda client, n: client.post(
+        "/v1/resolve", json={"practitioner": f"9990000{n:04}", "document": "letter"}
+    ),
 }
 
 

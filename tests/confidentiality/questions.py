@@ -161,6 +161,9 @@ class Asker:
             self.asked["news"].append(self._ask("GET", f"/v1/{path}"))
 
     def look_up(self) -> None:
+        if self.rng.random() < 0.3:
+            self._resolve()
+            return
         path, body = self.rng.choice(
             [
                 ("mailboxes/lookup", {"addresses": self.some(self.address)}),
@@ -170,6 +173,18 @@ class Asker:
             ]
         )
         self._ask("POST", f"/v1/{path}", body)
+
+    def _resolve(self) -> None:
+        whom = self.rng.choice(
+            [
+                {"address": self.address()},
+                {"practitioner": self.person()},
+                {"organization": self.structure()},
+                {"practitioner": self.person(), "organization": self.structure()},
+            ]
+        )
+        document = self.rng.choice(["letter", "administrative", "application_message"])
+        self._ask("POST", "/v1/resolve", {**whom, "document": document})
 
     def feed(self) -> None:
         caller = self.rng.choice(["reader", "stranger", "co-owner", "candidate", "bound reader", "somebody"])

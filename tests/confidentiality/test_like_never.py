@@ -133,6 +133,8 @@ def questions(address: str, caller: str) -> Iterator[tuple[str, str, Any, Header
         yield "GET", path, None, (("If-None-Match", held),)
     for batch in ("lookup", "check"):
         yield "POST", f"/v1/mailboxes/{batch}", {"addresses": [address, address.upper()]}, ()
+    for document in ("letter", "administrative", "application_message"):
+        yield "POST", "/v1/resolve", {"address": address, "document": document}, ()
     for state in ((), (ANY_STATE,), (("If-None-Match", "*"),)):
         yield "PUT", path, content, state
         yield "PATCH", path, {"rank": 1}, state

@@ -25,6 +25,7 @@ def test_a_personal_mailbox_carries_the_person() -> None:
         "profession": ["10"],
         "IdentifiantPP": ["99900000060"],
         "TypeIdentifiantPP": ["8"],
+        "annuaireUse": ["care 1999911 person", "desk 5999910 desk-person"],
         "annuaireSequence": ["1"],
     }
 
@@ -50,6 +51,8 @@ def test_a_structure_mailbox_carries_no_attribute_of_a_person() -> None:
         "st": ["99"],
         "street": ["1 rue des Essais"],
         "postalAddress": ["1 rue des Essais$99010 EXEMPLEVILLE"],
+        "annuaireUse": ["care/its_service 2999910 service", "desk/its_service 2999910 desk-service"],
+        "annuaireService": ["cardiologie"],
         "annuaireSequence": ["1"],
     }
 

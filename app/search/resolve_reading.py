@@ -1,0 +1,74 @@
+"""What resolving reads of the publication, from one moment."""
+
+import json
+from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple, Self
+
+import psycopg
+
+from app.publication.reading import BY_IDS, MOST_CANDIDATES, Pool
+
+# A structure with more is none that anybody could choose a mailbox of by rules.
+MOST_MAILBOXES = 5_000
+
+# A person's own, and what structures hold: never somebody else's personal mailbox at that structure, nor a service's at
+# another structure because it names the person.
+HELD = """
+SELECT p.key, p.document FROM mailbox_search s JOIN publication p ON p.kind = 'mailbox' AND p.key = s.key
+WHERE (s.type IN ('PER', 'CAB') AND s.practitioners && %(practitioners)s::text[])
+   OR (s.type IN ('ORG', 'APP') AND s.organizations && %(organizations)s::text[])
+LIMIT %(most)s
+"""
+
+
+class Published(NamedTuple):
+    """A published document: the text to serve, and what it holds."""
+
+    key: str
+    text: str
+    value: dict[str, Any]
+
+    @classmethod
+    def of(cls, key: str, text: str) -> Self:
+        return cls(key, text, json.loads(text))
+
+
+class Snapshot:
+    """Reads within one transaction: they belong together, and to `edition`."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any], edition: int) -> None:
+        self._connection = connection
+        self.edition = edition
+
+    async def documents(self, kind: str, asked: str | None, ids: Collection[str]) -> list[Published]:
+        """The resources that one of `ids` means; the key itself, `asked`, means its own resource alone."""
+        if not ids:
+            return []
+        parameters = {"kind": kind, "ids": list(ids), "most": MOST_CANDIDATES}
+        cursor = await self._connection.execute(BY_IDS, parameters)
+        found = [Published.of(row[1], row[2]) for row in await cursor.fetchall() if row[1] is not None]
+        return [each for each in found if each.key == asked] or found
+
+    async def mailboxes(self, practitioners: Iterable[str], organizations: Iterable[str]) -> list[Published]:
+        """The mailboxes of these persons, and those that these structures hold; one more than MOST_MAILBOXES at most.
+
+        Not prepared: the best plan depends on how many a structure holds.
+        """
+        parameters = {
+            "practitioners": list(practitioners),
+            "organizations": list(organizations),
+            "most": MOST_MAILBOXES + 1,
+        }
+        cursor = await self._connection.execute(HELD, parameters, prepare=False)
+        return [Published.of(key, text) for key, text in await cursor.fetchall()]
+
+
+@asynccontextmanager
+async def snapshot(pool: Pool) -> AsyncIterator[Snapshot]:
+    """The directory as it is now, while it may go on changing."""
+    async with pool.connection() as connection, connection.transaction():
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor = await connection.execute("SELECT edition FROM directory")
+        row = await cursor.fetchone()
+        yield Snapshot(connection, row[0] if row else 0)

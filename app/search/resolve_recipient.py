@@ -1,0 +1,127 @@
+"""Who is meant: from a name, an address or an id to one person or one structure, never the first of several."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from starlette.requests import Request
+
+from app.budgets.breadth import require_narrow
+from app.identifiers import InvalidIdentifier, MailboxAddress, organization_candidates, practitioner_keys
+from app.mailboxes.queries import by_address
+from app.mailboxes.use import STRUCTURAL, asked_words, services_of
+from app.practitioners.queries import of_query
+from app.practitioners.schemas import PractitionerQuery
+from app.publication.names import folded
+from app.search.resolve_choice import ReasonCode, persons_of, structures_of
+from app.search.resolve_parties import mailbox_parties, practitioner_party
+from app.search.resolve_reading import Published
+from app.search.resolve_schemas import CANDIDATES, NAMES, PLACES, Candidate, NoteCode, Resolve
+
+Shown = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom the question is about, by ids.
+
+    `near`: the structure of the address that was asked for, where nothing was said of one: it stands in for the person,
+    and does not part the person's own mailboxes. `alone`: a mailbox that nobody is known to hold.
+    """
+
+    practitioner: tuple[str, ...] = ()
+    organization: tuple[str, ...] = ()
+    near: frozenset[str] = frozenset()
+    alone: str | None = None
+    address: str | None = None
+    service: frozenset[str] = frozenset()
+    notes: tuple[NoteCode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """Why nobody, or not one alone, is meant. `shown`: documents of those named as candidates."""
+
+    reason: ReasonCode
+    candidates: Sequence[Candidate] = ()
+    more: bool = False
+    shown: Sequence[Shown] = ()
+
+
+async def asked_of(request: Request, body: Resolve) -> Asked | Nobody:
+    """Whom the body means. Raises InvalidRequest, SearchTooBroad: a name that says too little."""
+    place = () if body.organization is None else _structure_ids(body.organization)
+    service = asked_words(body.service)
+    if body.address is not None:
+        return await _by_address(request, body.address, place, service)
+    if body.practitioner is not None:
+        ids = tuple(dict.fromkeys((body.practitioner, *practitioner_keys(body.practitioner))))
+        return Asked(ids, place, service=service)
+    if any(getattr(body, name) is not None for name in NAMES):
+        found = await _by_name(request, body)
+        return replace(found, organization=place, service=service) if isinstance(found, Asked) else found
+    return Asked(organization=place, service=service)
+
+
+async def _by_name(request: Request, body: Resolve) -> Asked | Nobody:
+    """The only person of exactly this name; else those among whom to choose."""
+    pool = request.app.state.pool
+    texts = {"name": body.name, "family": body.family, "given": body.given, "city": body.city}
+    keys = await folded(pool, texts)
+    require_narrow(
+        request,
+        {name: keys[name] for name in NAMES},
+        [*(getattr(body, place) for place in PLACES), body.organization],
+    )
+    filters = {name: getattr(body, name) for name in (*NAMES, *PLACES, "organization")}
+    query = PractitionerQuery(**filters, limit=CANDIDATES, cursor=None)
+    found = await of_query(query, keys).page(pool, None, CANDIDATES)
+    exact = [row for row in found.rows if row[1] == "exact"]
+    if len(exact) == 1:
+        return Asked(practitioner=(exact[0][-1],))
+    if not found.rows:
+        return Nobody("recipient.unknown")
+    meant = (exact or found.rows)[:CANDIDATES]
+    people = [practitioner_party(row[0]) for row in meant]
+    shown = [(row[-1], row[0]) for row in meant]
+    is_more = len(exact or found.rows) > CANDIDATES
+    return Nobody("recipient.ambiguous" if exact else "recipient.inexact", people, is_more, shown)
+
+
+async def _by_address(request: Request, text: str, place: tuple[str, ...], service: frozenset[str]) -> Asked | Nobody:
+    """Whoever holds this address, or the one that follows it."""
+    try:
+        address = MailboxAddress.parse(text)
+    except InvalidIdentifier:
+        return Nobody("address.unknown")
+    pool, days = request.app.state.pool, request.app.state.settings.mailbox_tombstone_days
+    found = await by_address(pool, address, days)
+    notes: tuple[NoteCode, ...] = ()
+    if found.document is None and found.successor is not None:
+        address, notes = MailboxAddress.parse(found.successor), ("address.replaced",)
+        found = await by_address(pool, address, days)
+    if found.document is None:
+        return Nobody("address.unknown" if found.since is None else "address.withdrawn")
+    return _holder(
+        Published.of(address, found.document), Asked((), place, address=address, service=service, notes=notes)
+    )
+
+
+def _holder(mailbox: Published, asked: Asked) -> Asked | Nobody:
+    """The one who holds a mailbox, at its structure; a service's mailbox asks for its service."""
+    persons, structures = persons_of(mailbox.value), structures_of(mailbox.value)
+    is_structural = mailbox.value["type"] in STRUCTURAL
+    kind: Literal["organization", "practitioner"] = "organization" if is_structural else "practitioner"
+    holders = structures if is_structural else persons
+    if not holders:
+        return replace(asked, alone=mailbox.key)
+    if len(holders) > 1:
+        return Nobody("recipient.ambiguous", mailbox_parties(mailbox.value, kind), shown=[(mailbox.key, mailbox.text)])
+    if is_structural:
+        service = asked.service or services_of(mailbox.value)
+        return replace(asked, organization=tuple(holders), service=service)
+    return replace(asked, practitioner=tuple(holders), near=structures)
+
+
+def _structure_ids(text: str) -> tuple[str, ...]:
+    return organization_candidates(text) or (text,)

@@ -1,0 +1,66 @@
+"""`POST /v1/resolve` one after the other on one connection: by RPPS, by structure, by name and department."""
+
+import asyncio
+import json
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+
+from tests.bench.http import UNBOUND, client, serving
+from tests.bench.table import Line
+
+QUESTIONS = 2_000
+# The aim of name search at the API (issue E.2); a look-up by id takes less.
+WANTED_P99_MS = 15
+WARM_UP = 100
+PEOPLE = """
+SELECT document::json ->> 'rpps', document::json ->> 'family', document::json ->> 'given',
+  document::json -> 'roles' -> 0 -> 'place' ->> 'department'
+FROM publication WHERE kind = 'practitioner' ORDER BY key LIMIT 200000
+"""
+STRUCTURES = """
+SELECT DISTINCT s.organizations[1] FROM mailbox_search s
+JOIN publication p ON p.kind = 'organization' AND p.key = s.organizations[1]
+"""
+
+Body = Mapping[str, Any]
+
+
+def measure(dsn: str, environment: Mapping[str, str], *, questions: int = QUESTIONS) -> list[Line]:
+    """Median and 99th percentile of each way to name a recipient."""
+    with psycopg.connect(dsn) as connection:
+        people = connection.execute(PEOPLE).fetchall()
+        structures = [key for (key,) in connection.execute(STRUCTURES)]
+    chance = random.Random(1)  # noqa: S311 - a benchmark
+    drawn = chance.choices([row for row in people if all(row)], k=questions)
+    kinds: dict[str, list[Body]] = {
+        "by RPPS": [{"practitioner": rpps} for rpps, *_ in drawn],
+        "by structure": [{"organization": key} for key in chance.choices(structures, k=questions)],
+        "by name": [{"family": family, "given": given, "department": place} for _, family, given, place in drawn],
+    }
+    with serving({**environment, **UNBOUND}) as (port, _):
+        return [line for kind, bodies in kinds.items() for line in _lines(kind, _latencies(port, bodies))]
+
+
+def _latencies(port: int, bodies: Sequence[Body]) -> list[float]:
+    """In milliseconds, the shortest first; the first questions are asked twice and not counted the first time."""
+    requests = [_request(body) for body in bodies]
+    asyncio.run(client(port, requests[:WARM_UP]))
+    return sorted(latency * 1e3 for latency in asyncio.run(client(port, requests)))
+
+
+def _request(body: Body) -> bytes:
+    content = json.dumps({**body, "document": "letter"}).encode()
+    head = (
+        f"POST /v1/resolve HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(content)}"
+    )
+    return f"{head}\r\n\r\n".encode() + content
+
+
+def _lines(kind: str, latencies: Sequence[float]) -> list[Line]:
+    return [
+        Line(f"POST /v1/resolve {kind}, median", latencies[len(latencies) // 2], "ms"),
+        Line("  99th percentile", latencies[int(len(latencies) * 0.99)], "ms", most=WANTED_P99_MS),
+    ]
