@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from joserfc.jwk import ECKey
 
 from app.console import Refused
 from app.members.credentials import Credentials
@@ -18,7 +19,7 @@ from app.replica.follower import Follower
 from app.replica.proof import prove, restate
 from app.replica.source import Source
 from app.settings import Settings
-from app.signing import signing_of, verify
+from app.signing import KEYS_SECONDS, Signing, signing_of, verify
 from tests.builders import a_mailbox, a_small_directory, publish
 from tests.harness.serving import serving
 from tests.replica.conftest import Open
@@ -209,6 +210,28 @@ def test_only_what_is_signed_by_the_right_keys_proves_anything(
             prove(Follower(Source(rest), opened("sqlite")), repairs=False)
         outcome = prove(Follower(Source(rest, unsigned=True), opened("sqlite")), repairs=False)
         assert (outcome.is_equal, outcome.checkpoint.token) == (True, None)
+
+
+def test_a_key_that_is_not_shown_any_more_proves_nothing(
+    signing: Settings, key: str, opened: Open, registry: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several(registry, 1)
+    now = [0.0]
+    monkeypatch.setattr("app.replica.source.monotonic", lambda: now[0])
+    api = serving(signing)
+    with api as url, Rest(url, Credentials(key=key)) as rest:
+        source = Source(rest)
+        follower = Follower(source, opened("sqlite"))
+        assert prove(follower, repairs=False).is_equal
+        # It signs on, as whoever stole the key would, and is shown no more.
+        state: Any = api.app.state
+        state.signing = Signing(None, [ECKey.generate_key("P-256")])
+        several(registry, 1, "n")
+        assert prove(follower, repairs=False).is_equal
+        now[0] += KEYS_SECONDS
+        several(registry, 1, "o")
+        with pytest.raises(Refused, match="not by the keys of the directory"):
+            prove(follower, repairs=False)
 
 
 def test_the_ldif_is_whole_and_that_of_the_proved_copy(source: Source, opened: Open, registry: Connection) -> None:
