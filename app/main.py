@@ -13,6 +13,7 @@ from app.access import oauth_routes as oauth
 from app.access import routes as access
 from app.access.certificates import Certificates
 from app.access.consultation import Consultations
+from app.access.failures import Failures
 from app.access.peppers import Peppers, former_peppers
 from app.access.proxy import Proxies
 from app.access.rules import guarded
@@ -96,6 +97,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.peppers = peppers
     app.state.usage = Usage(peppers.current)
     app.state.proxies = Proxies(settings)
+    app.state.failures = Failures(settings)
     app.state.certificates = Certificates(settings, app.state.proxies)
     app.state.cursors = Cursors(settings.key_pepper, *former_peppers(settings))
     app.state.feed_cursors = FeedCursors(app.state.cursors)
