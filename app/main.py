@@ -1,6 +1,5 @@
 """The HTTP root. Wiring only: what is served stands with its feature."""
 
-from asyncio import Semaphore
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -31,6 +30,7 @@ from app.mailboxes import batch_routes as mailbox_batches
 from app.mailboxes import own_routes as own_mailboxes
 from app.mailboxes import routes as mailboxes
 from app.mailboxes import write_routes as mailbox_writes
+from app.mailboxes.batch_slots import BatchSlots
 from app.notices import routes as notices
 from app.organizations import routes as organizations
 from app.paging import Cursors
@@ -108,7 +108,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.white_lists = WhiteLists(signer_of(settings), settings.white_list_contact)
     app.state.spool = Spool(settings.spool_dir, settings.import_upload_limit)
     app.state.exports = CapacityLimiter(MOST_EXPORTS)
-    app.state.batches = Semaphore(mailbox_batches.MOST_BATCHES)
+    app.state.batches = BatchSlots(settings.database_pool)
 
 
 @asynccontextmanager
