@@ -1,6 +1,7 @@
 """A copy is followed, proved, and made right again, wherever it stands."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,37 @@ def test_what_the_directory_publishes_while_one_looks_is_not_called_wrong(
     assert Descent(follower).wrong() == {("mailbox", "m7@ch-exemple.mssante.fr")}
     assert prove(follower, repairs=True).is_equal
     assert root_in(follower.copy) == root(registry).root
+
+
+def test_what_changes_behind_a_long_backlog_is_not_called_wrong(
+    source: Source, follower: Follower, registry: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages that are read bring a document newer than the edition compared, before its change is read."""
+    several(registry, 9)
+    follower.catch_up()
+    monkeypatch.setattr(source, "page", partial(source.page, limit=2))
+    follower.copy.write("DELETE FROM annuaire_resource WHERE key = 'm7@ch-exemple.mssante.fr'")
+    asked = [source.nodes, source.slots, source.rows]
+    count = iter(range(1_000))
+
+    def change(*names: str) -> None:
+        for name in names:
+            address = f"{name}@ch-exemple.mssante.fr"
+            registry.execute("UPDATE mailbox SET description = %s WHERE address = %s", (f"{next(count)}", address))
+            publish(registry, ("mailbox", address))
+
+    def disturbed(step: Any) -> Any:
+        def ask(*place: int) -> Any:
+            change("m3", "m1", "m2", "m5")
+            answer = step(*place)
+            change("m3")
+            return answer
+
+        return ask
+
+    for step in asked:
+        setattr(source, step.__name__, disturbed(step))
+    assert Descent(follower).wrong() == {("mailbox", "m7@ch-exemple.mssante.fr")}
 
 
 def test_a_copy_of_something_else_is_begun_anew(follower: Follower, registry: Connection) -> None:
