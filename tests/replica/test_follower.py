@@ -17,6 +17,7 @@ from app.publication.digest_tree import tree_of
 from app.replica.copy import Copy, Held
 from app.replica.descent import Descent
 from app.replica.follower import Follower
+from app.replica.following import Proofs, advance
 from app.replica.proof import prove, restate
 from app.replica.source import Source
 from app.settings import Settings
@@ -211,6 +212,38 @@ def test_a_log_that_is_not_whole_is_no_beginning(follower: Follower, registry: C
 def test_an_empty_directory_has_an_empty_copy(follower: Follower) -> None:
     assert prove(follower, repairs=False).is_equal
     assert follower.copy.held.edition == 0
+
+
+def test_an_ldif_shows_nobody_for_long_who_was_hidden(source: Source, opened: Open, registry: Connection) -> None:
+    several(registry, 3)
+    copy: Any = opened("ldif")
+    follower = Follower(source, copy)
+    prove(follower, repairs=False)
+    now = [0.0]
+    proofs = Proofs(3_600, 60, clock=lambda: now[0])
+    registry.execute("UPDATE mailbox SET unlisted = true WHERE address = 'm1@ch-exemple.mssante.fr'")
+    publish(registry, ("mailbox", "m1@ch-exemple.mssante.fr"))
+    assert advance(follower, proofs) is None
+    assert proofs.left(copy) == 60
+    now[0] = 60
+    assert "m1@ch-exemple.mssante.fr" in copy._path.read_text("utf-8")
+    outcome = advance(follower, proofs)
+    assert outcome is not None
+    assert "m1@ch-exemple.mssante.fr" not in copy._path.read_text("utf-8")
+    # What did not move is proved in its own time.
+    assert proofs.left(copy) == 3_600
+
+
+def test_a_database_is_proved_in_its_own_time(follower: Follower, registry: Connection) -> None:
+    several(registry, 1)
+    now = [0.0]
+    proofs = Proofs(3_600, clock=lambda: now[0])
+    assert advance(follower, proofs) is None
+    assert proofs.left(follower.copy) == 3_600
+    now[0] = 3_600
+    outcome = advance(follower, proofs)
+    assert outcome is not None
+    assert outcome.is_equal
 
 
 def test_two_followers_of_one_copy_are_refused(source: Source, opened: Open, registry: Connection) -> None:
