@@ -1,6 +1,5 @@
 """The HTTP root. Wiring only: what is served stands with its feature."""
 
-from asyncio import Semaphore
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +12,7 @@ from app.access import oauth_routes as oauth
 from app.access import routes as access
 from app.access.certificates import Certificates
 from app.access.consultation import Consultations
+from app.access.failures import Failures
 from app.access.peppers import Peppers, former_peppers
 from app.access.proxy import Proxies
 from app.access.rules import guarded
@@ -30,6 +30,7 @@ from app.mailboxes import batch_routes as mailbox_batches
 from app.mailboxes import own_routes as own_mailboxes
 from app.mailboxes import routes as mailboxes
 from app.mailboxes import write_routes as mailbox_writes
+from app.mailboxes.batch_slots import BatchSlots
 from app.notices import routes as notices
 from app.organizations import routes as organizations
 from app.paging import Cursors
@@ -102,6 +103,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.peppers = peppers
     app.state.usage = Usage(peppers.current)
     app.state.proxies = Proxies(settings)
+    app.state.failures = Failures(settings)
     app.state.certificates = Certificates(settings, app.state.proxies)
     app.state.cursors = Cursors(settings.key_pepper, *former_peppers(settings))
     app.state.feed_cursors = FeedCursors(app.state.cursors)
@@ -114,7 +116,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.spool = Spool(settings.spool_dir, settings.import_upload_limit)
     app.state.exports = CapacityLimiter(MOST_EXPORTS)
     app.state.export_places = ExportPlaces()
-    app.state.batches = Semaphore(mailbox_batches.MOST_BATCHES)
+    app.state.batches = BatchSlots(settings.database_pool)
 
 
 @asynccontextmanager

@@ -98,6 +98,8 @@ class Settings(BaseSettings):
     anonymous_budget: int = Field(150, ge=0)
     anonymous_rate: int = Field(6_000, ge=0)
     key_rate: int = Field(120_000, ge=0)
+    # Wrong credentials a minute from one address; 0 = no limit (app.access.failures).
+    failed_rate: int = Field(600, ge=0)
     publish_with_key: bool = False
 
     # A file or an HTTP URL.

@@ -36,6 +36,10 @@ class Peppers:
     def of(cls, settings: Settings) -> "Peppers":
         return cls(settings.key_pepper, *former_peppers(settings))
 
+    @property
+    def former(self) -> Sequence[Pepper]:
+        return self._all[1:]
+
     def named(self, identifier: str | None) -> Sequence[Pepper]:
         """The peppers that a key may be stored under: the one of this id, or any for a key that does not say."""
         return [each for each in self._all if identifier in {None, each.id}]

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as HttpScope
 
 from app.access.caller import Identity, Scope
+from app.access.failures import Failures
 from app.access.identify import identify
 from app.budgets.allowance import Budgets
 from app.problems import CredentialsMissing, CredentialsTooWeak, OperatorMissing, ScopeMissing
@@ -146,12 +147,13 @@ def _guard(app: ASGIApp, rules: Mapping[str, Rule]) -> ASGIApp:
 
 
 async def _admit(request: Request, rule: Rule) -> None:
-    """Let the caller through, or raise CredentialsMissing, CredentialsInvalid or ScopeMissing.
+    """Let the caller through, or raise CredentialsMissing, CredentialsInvalid, RateExceeded or ScopeMissing.
 
     A key that is sent is checked even where none is needed: a mistake in it must not pass for anonymous.
     """
     settings: Settings = request.app.state.settings
-    caller = request.state.caller = await identify(request)
+    failures: Failures = request.app.state.failures
+    caller = request.state.caller = await failures.judged(request, identify)
     if rule in {Rule.LOOK_UP, Rule.READ, Rule.COPY}:
         # That it is there makes the request a consultation (app.access.consultation); whoever answers says how much.
         request.state.shown = 0

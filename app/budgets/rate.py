@@ -30,6 +30,11 @@ class Rates:
         self._clock = clock
         self._empty_until: dict[str, float] = {}
 
+    def wait(self, caller: str, a_minute: int) -> float:
+        """Seconds until one more may be taken, which is left where it is; 0 when there is one."""
+        debt = self._empty_until.get(caller, 0.0) - self._clock() + WINDOW / a_minute
+        return debt - WINDOW if debt > WINDOW + ROUNDING else 0.0
+
     def take(self, caller: str, a_minute: int) -> Taken:
         """Take one request out of a bucket of `a_minute`. `wait` is above 0 when there was none left."""
         now, interval = self._clock(), WINDOW / a_minute

@@ -1,6 +1,5 @@
 """`POST /v1/mailboxes/batch`: up to 10 000 writes at once, line by line or all or nothing."""
 
-from asyncio import Semaphore
 from typing import Annotated, Any, Literal
 
 from anyio import to_thread
@@ -12,18 +11,17 @@ from app.mailboxes import write_problems as problems
 from app.mailboxes.batch_all import every_line
 from app.mailboxes.batch_body import JSON, MOST_LINES, NDJSON, Body, line_count, spooled
 from app.mailboxes.batch_each import each_line
+from app.mailboxes.batch_slots import BatchSlots
 from app.mailboxes.idempotency import Answer, token_of
 from app.mailboxes.portions import Size
 from app.mailboxes.wish import Content, Operation, TypeCode
 from app.mailboxes.write_routes import IDEMPOTENCY_KEY, REFUSED_CALLER, writer_of
+from app.mailboxes.writing import Writer
 from app.paging import Id, require_single_values
 from app.problems import ErrorDocument, InvalidRequest, TooLarge, UnreadableRequest, WriteBusy, documented
 from app.publication.schemas import Part
 
 router = APIRouter(tags=["mailboxes: operators' writes"])
-
-# Batches at work in one process: each holds a connection, and single writes need some.
-MOST_BATCHES = 2
 
 
 class BatchQuery(BaseModel):
@@ -91,20 +89,20 @@ async def write_batch(request: Request, query: Annotated[BatchQuery, Query()]) -
     is 422 `batch.refused` with the results.
     """
     require_single_values(request)
-    body = await spooled(request)
-    with body.file:
-        count = await to_thread.run_sync(line_count, body)
-        if count > MOST_LINES:
-            raise TooLarge(f"A batch has at most {MOST_LINES} lines; these are {count}.")
-        return (await _written(request, query, body)).response()
-
-
-async def _written(request: Request, query: BatchQuery, body: Body) -> Answer:
-    slots: Semaphore = request.app.state.batches
-    if slots.locked():
-        raise WriteBusy(f"{MOST_BATCHES} batches are at work on this node. Nothing was changed.")
+    slots: BatchSlots = request.app.state.batches
     writer = writer_of(request)
+    with slots.body(writer.operator):
+        body = await spooled(request)
+        with body.file:
+            count = await to_thread.run_sync(line_count, body)
+            if count > MOST_LINES:
+                raise TooLarge(f"A batch has at most {MOST_LINES} lines; these are {count}.")
+            return (await _written(request, query, writer, body)).response()
+
+
+async def _written(request: Request, query: BatchQuery, writer: Writer, body: Body) -> Answer:
+    slots: BatchSlots = request.app.state.batches
     token = token_of(request, writer.operator, body.digest)
     write = every_line if query.on_error == "abort" else each_line
-    async with slots, request.app.state.write_pool.connection() as connection:
+    async with slots.at_work(), request.app.state.write_pool.connection() as connection:
         return await write(connection, writer, body, token, Size(request.app.state.settings.drain_lock_ms))

@@ -82,8 +82,11 @@ class Rest:
         return self._asked("GET", path, None, {}, patience=0.0)
 
     def save(self, path: str, out: BinaryIO) -> None:
-        """Append a file to `out`. A download that breaks off goes on where it was, as long as something comes."""
-        start, deadline = out.tell(), monotonic() + PATIENCE_SECONDS
+        """Append a file to `out`. A download that breaks off goes on where it was, as long as something comes.
+
+        A directory that asks for patience is given it, LONGEST_PAUSE at a time.
+        """
+        start, deadline, pause = out.tell(), monotonic() + PATIENCE_SECONDS, FIRST_PAUSE
         while True:
             had = out.tell()
             try:
@@ -91,10 +94,13 @@ class Rest:
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()
                 if out.tell() > had:
-                    deadline = monotonic() + PATIENCE_SECONDS
-                elif monotonic() > deadline:
+                    deadline, pause = monotonic() + PATIENCE_SECONDS, FIRST_PAUSE
+                if isinstance(error, _Busy):
+                    pause = max(pause, error.pause)
+                if monotonic() + pause > deadline:
                     raise Refused(f"the download of {path} does not go on: {error}", "members.unreachable") from error
-                sleep(FIRST_PAUSE)
+                sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
 
     def post(self, path: str, body: Any) -> Answer:
         """Send JSON to a route that changes nothing."""
@@ -126,7 +132,7 @@ class Rest:
                 refusal: Refused = Answered(answer.status, _problem(answer))
                 if answer.status not in BUSY and refusal.code != IN_FLIGHT:
                     raise refusal
-                pause = max(pause, min(_seconds(answer.headers.get("Retry-After")), LONGEST_PAUSE))
+                pause = max(pause, _pause(answer.headers))
             except ssl.SSLCertVerificationError as error:
                 raise Refused(
                     f"the server's certificate is not trusted: {error.verify_message}", "members.url"
@@ -152,7 +158,9 @@ class Rest:
         answer = self._connection.getresponse()
         if answer.status >= FIRST_ERROR:
             refusal = Answered(answer.status, _problem(_Whole(answer.status, answer.headers, answer.read())))
-            raise http.client.HTTPException(refusal.message) if answer.status in BUSY else refusal
+            if answer.status in BUSY:
+                raise _Busy(refusal.message, _pause(answer.headers))
+            raise refusal
         if have and answer.status != HTTPStatus.PARTIAL_CONTENT:
             out.seek(start)
             out.truncate()
@@ -175,6 +183,14 @@ class Rest:
         whole = _Whole(answer.status, answer.headers, answer.read())
         self._has_answered = True
         return whole
+
+
+class _Busy(http.client.HTTPException):
+    """A download that the directory puts off. `pause`: for how long."""
+
+    def __init__(self, message: str, pause: float) -> None:
+        super().__init__(message)
+        self.pause = pause
 
 
 @dataclass(frozen=True)
@@ -200,8 +216,10 @@ def _problem(answer: _Whole) -> Mapping[str, Any]:
     return document if isinstance(document, dict) else {"detail": f"HTTP status {answer.status}"}
 
 
-def _seconds(text: str | None) -> float:
-    return float(text) if text and text.isascii() and text.isdecimal() else 0.0
+def _pause(headers: Message) -> float:
+    """How long the directory asks to wait, no longer than LONGEST_PAUSE; 0 when it does not say."""
+    text = headers.get("Retry-After")
+    return min(float(text), LONGEST_PAUSE) if text and text.isascii() and text.isdecimal() else 0.0
 
 
 def _is_loopback(host: str) -> bool:

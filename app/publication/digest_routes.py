@@ -21,7 +21,7 @@ from app.problems import (
 from app.publication.digest_tree import FAN, SLOTS
 from app.publication.reading import Pool
 from app.publication.schemas import DigestNodes, DigestState
-from app.publication.state import Digests
+from app.publication.state import DigestBeingReckoned, Digests
 
 router = APIRouter(tags=["publication"])
 
@@ -47,7 +47,7 @@ class NodesQuery(BaseModel):
     slot: int | None = Field(None, ge=0, lt=SLOTS, description="The resources in this slot")
 
 
-@router.get("/v1/digest", responses={200: {"model": DigestState}})
+@router.get("/v1/digest", responses={200: {"model": DigestState}, **documented(DigestBeingReckoned)})
 async def read_digest(request: Request) -> Response:
     """The digest of the current edition: equal digests are equal directories.
 
@@ -69,7 +69,10 @@ async def read_digest(request: Request) -> Response:
     "/v1/digest/nodes",
     responses={
         200: {"model": DigestNodes},
-        **documented(DigestEditionMoved, InvalidRequest, CredentialsMissing, CredentialsInvalid, ScopeMissing),
+        **documented(
+            *(DigestEditionMoved, DigestBeingReckoned),
+            *(InvalidRequest, CredentialsMissing, CredentialsInvalid, ScopeMissing),
+        ),
     },
 )
 async def read_nodes(request: Request, query: Annotated[NodesQuery, Query()]) -> Response:

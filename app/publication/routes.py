@@ -13,7 +13,7 @@ from app.publication.arrivals import TooManyWaiting
 from app.publication.feed_proof import proved
 from app.publication.long_poll import awaited
 from app.publication.schemas import EditionState, FeedPage, FeedQuery
-from app.publication.state import state
+from app.publication.state import DigestBeingReckoned, state
 
 router = APIRouter(tags=["publication"])
 
@@ -30,7 +30,7 @@ async def read_edition(request: Request) -> Response:
     responses={
         200: {"model": FeedPage},
         **documented(
-            *(feed.FeedCursorExpired, TooManyWaiting, CursorInvalid, InvalidRequest),
+            *(feed.FeedCursorExpired, TooManyWaiting, DigestBeingReckoned, CursorInvalid, InvalidRequest),
             *(CredentialsMissing, CredentialsInvalid, ScopeMissing),
         ),
     },

@@ -6,7 +6,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 
+from app.problems import RETRY_SECONDS, Problem
 from app.publication.digest import NUMBERED, ONE_SNAPSHOT, AsyncConnection, Reckoned, reckon_async
 from app.publication.reading import Pool
 from app.signing import Signing
@@ -23,6 +25,14 @@ FROM directory d
 # All slots are hashed again after half the directory was changed at once, which takes seconds at national size.
 DIGEST_TIMEOUT = "SET LOCAL statement_timeout = '120s'"
 CHECKPOINT = "annuaire-checkpoint+jwt"
+# Behind somebody who hashes nobody waits longer: whoever comes again finds the tree at hand.
+TURN_SECONDS = 5.0
+
+
+class DigestBeingReckoned(Problem):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "digest.being_reckoned"
+    title = "The digest is being reckoned"
 
 
 async def state(pool: Pool) -> tuple[int, bytes]:
@@ -59,8 +69,8 @@ class Digests:
         self._reckoning = asyncio.Lock()
 
     async def current(self, pool: Pool) -> Proof:
-        """The proof of the current edition."""
-        async with self._reckoning:
+        """The proof of the current edition. Raises DigestBeingReckoned."""
+        async with self._turn():
             async with pool.connection() as connection:
                 numbered = await (await connection.execute(NUMBERED)).fetchone()
             if self._held is None or numbered != self._held.reckoned[:2]:
@@ -70,10 +80,28 @@ class Digests:
 
     @asynccontextmanager
     async def snapshot(self, pool: Pool) -> AsyncIterator[tuple[AsyncConnection, Proof]]:
-        """A connection, and the proof of the edition that everything read on it belongs to."""
+        """A connection, and the proof of the edition that everything read on it belongs to.
+
+        Raises DigestBeingReckoned.
+        """
         # Taken in turns: a tree goes forward only, and a snapshot taken earlier would see an earlier edition.
-        async with self._reckoning, self._snapshot(pool) as connection:
+        async with self._turn(), self._snapshot(pool) as connection:
             yield connection, await self._reckoned(connection)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One reckons at a time. A root of an earlier edition would be at hand, and would look like a difference."""
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._reckoning.acquire()
+        except TimeoutError:
+            raise DigestBeingReckoned(
+                "Much was changed at once, and another request hashes it: ask again.", retry_after=RETRY_SECONDS
+            ) from None
+        try:
+            yield
+        finally:
+            self._reckoning.release()
 
     @asynccontextmanager
     async def _snapshot(self, pool: Pool) -> AsyncIterator[AsyncConnection]:

@@ -21,6 +21,7 @@ from app.paging import Cursors
 from app.publication.feed import FeedCursors
 from app.push import letters, outcomes, secret
 from app.push.letters import Letter
+from app.push.resealing import reseal
 from app.push.secret import SecretLost
 from app.push.sending import Outcome, Sender
 from app.settings import Settings
@@ -64,7 +65,11 @@ class Courier:
         return bool(self._travelling)
 
     def send(self, connection: Connection) -> int:
-        """Send off what is due, and no more than there are threads for. Returns how many letters left."""
+        """Send off what is due, and no more than there are threads for. Returns how many letters left.
+
+        Secrets go over to the pepper in force before: one process of the API may still seal under the one before it.
+        """
+        reseal(connection, self._peppers)
         left = 0
         busy = [letter.webhook for letter in self._travelling.values()]
         for each in letters.due(connection, self._cursors, busy, MOST_AT_ONCE - len(busy)):

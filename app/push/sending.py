@@ -44,8 +44,8 @@ class Outcome:
 
     @property
     def is_final(self) -> bool:
-        """Nobody is there to try again for: the receiver says so, or nothing can be signed."""
-        return self.status == GONE or self.word == "unsigned"
+        """Nobody is there to try again for: the receiver says so. A pepper that is not here may be named yet."""
+        return self.status == GONE
 
 
 class Sender:

@@ -11,6 +11,7 @@ from typing import Any
 from app.access.audit import Act
 from app.access.key_form import random_id
 from app.access.peppers import Pepper
+from app.push.letters import LEAST_BETWEEN
 from app.push.secret import new_secret, seal, shown
 
 KINDS = ("mailbox", "organization", "practitioner")
@@ -40,9 +41,12 @@ ONE = f"SELECT {SHOWN} FROM webhook w WHERE w.id = %(id)s AND (%(anybody)s OR {O
 DELETE = f"""
 DELETE FROM webhook w WHERE w.id = %(id)s AND (%(anybody)s OR {OWNED}) RETURNING {SHOWN}
 """  # noqa: S608 - our own text
-# Without an edition: what its last letter told of is told once more.
+# Without an edition: what its last letter told of is told once more. However often this is asked for, its receiver is
+# left the pause between two letters: nobody makes us a hammer.
 REPLAY = f"""
-UPDATE webhook w SET state = 'active', disabled_why = NULL, attempt = 0, due_at = clock_timestamp(), epoch = d.epoch,
+UPDATE webhook w SET state = 'active', disabled_why = NULL, attempt = 0, epoch = d.epoch,
+  due_at = greatest(clock_timestamp(), interval '{LEAST_BETWEEN.total_seconds()} s'
+    + (SELECT x.at FROM webhook_delivery x WHERE x.webhook = w.id ORDER BY x.id DESC LIMIT 1)),
   edition = least(d.edition, coalesce(%(edition)s::bigint,
     (SELECT x.after FROM webhook_delivery x WHERE x.webhook = w.id ORDER BY x.id DESC LIMIT 1), d.edition)),
   message = NULL, body = NULL, next_epoch = NULL, next_edition = NULL

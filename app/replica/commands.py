@@ -1,10 +1,10 @@
 """`annuaire replica …`: a copy of the directory at an operator's, over REST alone; the model for one of their own."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,13 +16,12 @@ from app.members.credentials import Credentials, key_in
 from app.members.rest import Rest
 from app.replica.copy import Copy
 from app.replica.follower import Follower
+from app.replica.following import Proofs, advance
 from app.replica.ldif_copy import LdifCopy
 from app.replica.postgres_copy import PostgresCopy
 from app.replica.proof import Outcome, prove
 from app.replica.source import Source
 from app.replica.sqlite_copy import SqliteCopy
-
-WAIT_SECONDS = 30
 
 app = typer.Typer(no_args_is_help=True, help="A copy of the directory, kept and proved over REST.")
 
@@ -75,6 +74,7 @@ def follow(
     suffix: Suffix = "dc=mssante,dc=fr",
     data_dir: DataDir = None,
     prove_minutes: Annotated[int, typer.Option(min=1, help="How often the copy is proved, and repaired.")] = 60,
+    write_seconds: Annotated[int, typer.Option(min=1, help="How soon an LDIF that changed is written anew.")] = 60,
     *,
     once: Annotated[bool, typer.Option("--once", help="Catch up, prove, and end.")] = False,
     unsigned: Unsigned = False,
@@ -92,7 +92,7 @@ def follow(
             emit(_told(outcome, follower), as_json=as_json, text=_sentence(outcome))
             raise typer.Exit(DIFFERENCES if outcome.wrong else DONE)
         say(f"annuaire: {_sentence(outcome)}")
-        _follow(follower, prove_minutes * 60.0)
+        _follow(follower, Proofs(prove_minutes * 60.0, write_seconds if to is Target.LDIF else inf))
 
 
 @app.command(
@@ -126,15 +126,11 @@ def verify(
     raise typer.Exit(DIFFERENCES if outcome.wrong else DONE)
 
 
-def _follow(follower: Follower, pause: float) -> None:
-    """Take what comes, for ever; prove the copy by its own rows now and then."""
-    due = time.monotonic() + pause
+def _follow(follower: Follower, proofs: Proofs) -> None:
     while True:
-        page = follower.step(wait=WAIT_SECONDS)
-        if page.is_at_edition and time.monotonic() >= due:
-            outcome = prove(follower, repairs=True, restates=False)
+        outcome = advance(follower, proofs)
+        if outcome is not None:
             say(f"annuaire: {_sentence(outcome)}")
-            due = time.monotonic() + pause
 
 
 def _told(outcome: Outcome, follower: Follower) -> dict[str, Any]:

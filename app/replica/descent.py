@@ -66,11 +66,18 @@ class Descent:
         raise Refused("the directory answers with editions older than its feed", "replica.behind")
 
     def _follow_to(self, edition: int) -> set[Name]:
-        """Take pages up to this edition at least. Returns what was touched after it."""
+        """Take pages up to this edition at least. Returns what was touched after it.
+
+        A document of a page may be newer than its change: only once the last page ends at its edition have the changes
+        that made it so been read, however long the backlog.
+        """
         touched: set[Name] = set()
         late: set[Name] = set()
-        while self._copy.held.edition < edition:
-            for change in self._follower.step().changes:
+        is_whole = True
+        while self._copy.held.edition < edition or not is_whole:
+            page = self._follower.step()
+            is_whole = page.is_at_edition
+            for change in page.changes:
                 name = (change.kind, change.key)
                 touched.add(name)
                 if change.sequence > edition:

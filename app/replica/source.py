@@ -1,15 +1,17 @@
 """The directory as a follower asks it, over REST alone: the feed, the digest and the way down, single resources."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from io import BytesIO
+from time import monotonic
 from typing import Any, BinaryIO, NamedTuple
 
 from app.console import Refused
 from app.members.rest import Answered, Rest
 from app.publication.digest_tree import Row
 from app.replica.document import Resource, resource_of
-from app.signing import SignatureInvalid, verify
+from app.signing import KEYS_SECONDS, SignatureInvalid, verify
 
 CHECKPOINT, MANIFEST = "annuaire-checkpoint+jwt", "annuaire-snapshot+jwt"
 # The files of a snapshot that a follower takes.
@@ -69,6 +71,7 @@ class Source:
         self._rest = rest
         self._pinned = keys
         self._shown: dict[str, Any] = {}
+        self._shown_at: float | None = None
         self._unsigned = unsigned
         self.calls = 0
 
@@ -173,13 +176,18 @@ class Source:
         return told
 
     def _claims(self, token: str, typ: str) -> dict[str, Any]:
-        keys = self._pinned or self._shown
-        try:
-            return verify(token, keys, typ)
-        except SignatureInvalid as fault:
-            if self._pinned:
+        """What a token says. Raises Refused: none of the keys that are shown now signed it, or none of those given."""
+        if self._pinned:
+            try:
+                return verify(token, self._pinned, typ)
+            except SignatureInvalid as fault:
                 raise Refused(f"a signature is not by the given keys: {fault}", "replica.checkpoint") from fault
-        self._shown = self._get("/.well-known/annuaire-keys.json")
+        if self._shown_at is not None and monotonic() < self._shown_at + KEYS_SECONDS:
+            # By a key that is shown only since: then the keys are read again.
+            with suppress(SignatureInvalid):
+                return verify(token, self._shown, typ)
+        # One that is not shown any more became known to others: what it signs proves nothing.
+        self._shown, self._shown_at = self._get("/.well-known/annuaire-keys.json"), monotonic()
         try:
             return verify(token, self._shown, typ)
         except SignatureInvalid as fault:

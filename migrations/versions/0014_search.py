@@ -1,4 +1,4 @@
-"""Find the right address: the dictionary of names that the forgiving search reads."""
+"""Find the right address: the dictionary of names that the forgiving search reads; and a lock that writes lacked."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
 # Each has a file that makes it, and one, `…_down`, that takes it away.
-PARTS = ("names",)
+PARTS = ("names", "writes")
 
 
 def upgrade() -> None:

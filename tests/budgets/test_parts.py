@@ -94,3 +94,14 @@ def test_callers_beyond_those_remembered_start_anew(monkeypatch: pytest.MonkeyPa
     rates = Rates(clock=lambda: 0.0)
     assert [rates.take(caller, 5).left for caller in "aabbcca"] == [4, 3, 4, 3, 4, 3, 4]
     assert len(rates._empty_until) == 2
+
+
+@given(st.integers(1, 5_000), st.lists(st.floats(0, 30), max_size=40))
+def test_to_look_takes_nothing_and_says_what_taking_would(a_minute: int, pauses: list[float]) -> None:
+    now = 1_000.0
+    rates = Rates(clock=lambda: now)
+    for pause in pauses:
+        now += pause
+        for _ in range(20):
+            assert rates.wait("a", a_minute) == pytest.approx(rates.wait("a", a_minute))
+            assert (rates.wait("a", a_minute) > 0) == (rates.take("a", a_minute).wait > 0)

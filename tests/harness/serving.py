@@ -18,8 +18,8 @@ class serving:  # noqa: N801 - a context
     def __init__(self, settings: Settings) -> None:
         port = free_port()
         self._url = f"http://127.0.0.1:{port}"
-        http = create_app(settings.model_copy(update={"issuer": self._url}))
-        config = uvicorn.Config(http, "127.0.0.1", port, log_config=None, access_log=False)
+        self.app = create_app(settings.model_copy(update={"issuer": self._url}))
+        config = uvicorn.Config(self.app, "127.0.0.1", port, log_config=None, access_log=False)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run)
 

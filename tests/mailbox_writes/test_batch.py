@@ -1,8 +1,8 @@
 """Batches: a report line for each line, in order; line by line, or all or nothing."""
 
 import json
-from asyncio import Semaphore
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import httpx2
@@ -11,9 +11,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.mailboxes import batch_all
+from app.mailboxes.batch_slots import BODIES_EACH, BatchSlots
 from app.mailboxes.idempotency import IDEMPOTENCY_LOCK
 from app.mailboxes.portions import Size
 from app.main import create_app
+from app.problems import WriteBusy
 from app.settings import Settings
 from tests.builders import DOMAIN, RPPS, a_practitioner, publish
 from tests.harness.database import Database
@@ -354,10 +356,52 @@ def test_ten_thousand_lines_are_one_batch(operator: Operator, world: Connection)
 
 
 def test_no_more_batches_are_taken_than_leave_room_for_others(operator: Operator, client: TestClient) -> None:
-    client.app.state.batches = Semaphore(0)  # type: ignore[attr-defined]
-    answer = send(operator, [put()])
-    assert (answer.status_code, answer.json()["code"]) == (503, "write.busy")
-    assert operator.put().status_code == 201
+    slots: BatchSlots = client.app.state.batches  # type: ignore[attr-defined]
+    assert client.portal is not None
+    with client.portal.wrap_async_context_manager(slots.at_work()):
+        assert send(operator, [put()]).status_code == 200
+        with client.portal.wrap_async_context_manager(slots.at_work()):
+            answer = send(operator, [put()])
+            assert (answer.status_code, answer.json()["code"]) == (503, "write.busy")
+            assert operator.put(f"bob@{DOMAIN}").status_code == 201
+    assert send(operator, [put("carl")]).status_code == 200
+
+
+def test_a_batch_that_cannot_be_taken_is_refused_before_its_body_is_read(
+    operator: Operator, other: Operator, client: TestClient
+) -> None:
+    slots: BatchSlots = client.app.state.batches  # type: ignore[attr-defined]
+    read: list[bool] = []
+
+    def body() -> Iterator[bytes]:
+        read.append(True)
+        yield json.dumps(put()).encode()
+
+    def sent(sender: Operator) -> Any:
+        return client.post("/v1/mailboxes/batch", content=body(), headers={**sender.headers, **NDJSON})
+
+    with ExitStack() as held:
+        # As if so many were arriving from this operator.
+        for _ in range(BODIES_EACH):
+            held.enter_context(slots.body(operator.id))
+        assert (sent(operator).status_code, read) == (503, [])
+        # Another has its own places.
+        assert sent(other).status_code == 200
+        for number in range(BODIES_EACH):
+            held.enter_context(slots.body(f"another {number}"))
+        assert sent(other).json()["code"] == "write.busy"
+    assert sent(operator).status_code == 200
+    assert not slots._bodies
+
+
+@pytest.mark.parametrize(("connections", "batches"), [(1, 1), (2, 1), (3, 1), (4, 2), (8, 2), (100, 2)])
+def test_batches_leave_half_of_the_connections_to_single_writes(connections: int, batches: int) -> None:
+    slots = BatchSlots(connections)
+    with ExitStack() as held:
+        for number in range(batches * BODIES_EACH):
+            held.enter_context(slots.body(str(number)))
+        with pytest.raises(WriteBusy):
+            held.enter_context(slots.body("one more"))
 
 
 def test_an_operator_that_may_not_publish_is_told_so_on_every_line(operator: Operator, world: Connection) -> None:

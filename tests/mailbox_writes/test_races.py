@@ -73,6 +73,45 @@ def test_a_domain_taken_away_between_check_and_commit_stops_the_write(
     assert answer.status_code == (403 if is_committed else 201)
 
 
+@pytest.mark.parametrize("is_committed", [True, False])
+def test_a_certificate_that_goes_to_another_between_check_and_commit_stops_the_write(
+    operator: Operator, other: Operator, database: Database, *, is_committed: bool
+) -> None:
+    """The rows of operator and domain stay as they are, so that neither holds the white list up."""
+    with database.connect() as importer:
+        importer.execute("UPDATE operator_certificate SET operator = %s WHERE operator = %s", (other.id, operator.id))
+        end = importer.commit if is_committed else importer.rollback
+        answer = while_waiting(database, operator.put, importer, end)
+    assert answer.status_code == (403 if is_committed else 201)
+
+
+def test_a_write_holds_its_certificates_until_it_is_committed(operator: Operator, database: Database) -> None:
+    with database.connect() as blocker, database.connect() as importer:
+        blocker.execute("SELECT pg_advisory_xact_lock(4)")
+
+        def give_away() -> None:
+            importer.execute("SET lock_timeout = '200ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                importer.execute("SELECT FROM operator_certificate WHERE operator = %s FOR UPDATE", (operator.id,))
+            importer.rollback()
+            blocker.rollback()
+
+        assert while_waiting(database, operator.put, blocker, give_away).status_code == 201
+
+
+def test_a_white_list_and_a_write_take_their_locks_in_one_order(operator: Operator, database: Database) -> None:
+    """As an import holds what it changes (app.imports.apply): operators, certificates, domains."""
+    with database.connect() as importer:
+        importer.execute("SELECT FROM operator_certificate WHERE operator = %s FOR UPDATE", (operator.id,))
+
+        def go_on() -> None:
+            importer.execute("SET lock_timeout = '200ms'")
+            importer.execute("SELECT FROM domain WHERE name = %s FOR UPDATE", (DOMAIN,))
+            importer.commit()
+
+        assert while_waiting(database, operator.put, importer, go_on).status_code == 201
+
+
 def test_an_operator_suspended_between_check_and_commit_stops_the_write(operator: Operator, database: Database) -> None:
     with database.connect() as admin:
         admin.execute("UPDATE operator SET state = 'suspended' WHERE id = %s", (operator.id,))

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -222,3 +223,24 @@ def test_a_server_that_is_not_trusted_is_told_no_secret(remote: Callable[..., Re
 
 def test_a_secret_is_shown_nowhere() -> None:
     assert "annuaire_k" not in repr(Credentials(key="annuaire_k"))
+
+
+def test_a_download_waits_as_long_as_the_directory_asks_and_no_longer_than_it_may(
+    remote: Callable[..., Remote], pauses: list[float]
+) -> None:
+    there = remote((503, {"Retry-After": "7"}, b"{}"), (429, {"Retry-After": "600"}, b"{}"), (200, {}, b"whole"))
+    out = BytesIO()
+    with connected(there) as rest:
+        rest.save("/v1/snapshots/7/directory.ndjson.zst", out)
+    assert out.getvalue() == b"whole"
+    assert pauses == [7.0, LONGEST_PAUSE]
+
+
+def test_a_download_that_is_put_off_for_ever_is_given_up(remote: Callable[..., Remote], pauses: list[float]) -> None:
+    there = remote(*[(503, {}, b"{}")] * 100)
+    with connected(there) as rest, pytest.raises(Refused) as refusal:
+        rest.save("/v1/snapshots/7/directory.ndjson.zst", BytesIO())
+    assert refusal.value.code == "members.unreachable"
+    assert PATIENCE_SECONDS - LONGEST_PAUSE <= sum(pauses) <= PATIENCE_SECONDS
+    # Not twice a second all the while.
+    assert len(there.asked) < 30

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from app.embedded.secret import signing_key
 from app.main import create_app
+from app.publication import state as numbered
 from app.publication.digest import root
 from app.publication.digest_tree import SLOTS, slot_of, tree_of
 from app.publication.schemas import DigestNodes, DigestState, EditionState, FeedPage
@@ -65,6 +66,24 @@ def test_the_digest_is_that_of_the_edition_it_names(client: TestClient, registry
     after = DigestState.model_validate_json(client.get("/v1/digest").content)
     assert (after.edition, after.epoch, after.root) == root(registry)
     assert after.root != before.root
+
+
+def test_nobody_waits_for_long_behind_one_who_reckons(
+    client: TestClient, registry: Connection, reader: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_small_directory(registry)
+    monkeypatch.setattr(numbered, "TURN_SECONDS", 0.01)
+    held = client.app.state  # type: ignore[attr-defined]
+    assert client.portal is not None
+    with client.portal.wrap_async_context_manager(held.digests.snapshot(held.pool)):
+        for path in ("/v1/digest", "/v1/digest/nodes", "/v1/changes?digest=true"):
+            refused = client.get(path, headers=reader)
+            assert (refused.status_code, refused.json()["code"]) == (503, "digest.being_reckoned")
+            assert int(refused.headers["retry-after"]) >= 1
+        # The state itself, and the feed, wait for nobody.
+        assert client.get("/v1/edition").status_code == 200
+        assert client.get("/v1/changes", headers=reader).status_code == 200
+    assert client.get("/v1/digest").json()["root"] == root(registry).root
 
 
 def test_a_checkpoint_signs_the_digest_and_the_keys_prove_it(

@@ -8,7 +8,7 @@ from app.push.subscriptions import MOST
 from app.settings import Settings
 from tests.audit.conftest import Run
 from tests.builders import OPERATOR
-from tests.push.conftest import Connection, deliver, subscribe
+from tests.push.conftest import Connection, deliver, hurry, subscribe
 from tests.push.receiver import Receiver
 from tests.push.test_courier import change
 
@@ -51,6 +51,7 @@ def test_what_was_given_up_is_shown_and_told_again(
     assert (delivery["outcome"], delivery["status"], delivery["edition"]) == ("rejected", 410, edition)
     receiver.status(204)
     assert annuaire("webhook", "replay", webhook)[1]["edition"] == directory
+    hurry(clock)
     assert deliver(courier, clock) == 1
     assert clock.execute("SELECT state, edition FROM webhook").fetchall() == [("active", edition)]
 

@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from starlette.testclient import TestClient
 
+from app.access.peppers import Peppers
 from app.push import letters, loop, retention
 from app.push.loop import PUSH_LOCK, Courier
 from app.push.outcomes import BACK_OFF
+from app.push.resealing import reseal
 from app.push.retention import prune
 from app.push.subscriptions import REPLAY, Owner
 from app.settings import Settings
@@ -162,10 +165,6 @@ def test_a_receiver_that_never_answers_is_given_up_and_its_operator_told(
     assert deliver(courier, clock) == 0
 
 
-@pytest.mark.parametrize(
-    ("fault", "outcome"),
-    [("receiver", "rejected"), ("pepper", "unsigned")],
-)
 def test_what_cannot_get_better_is_not_tried_again(
     person: int,
     registry: Connection,
@@ -173,19 +172,63 @@ def test_what_cannot_get_better_is_not_tried_again(
     courier: Courier,
     receiver: Receiver,
     push_settings: Settings,
-    fault: str,
-    outcome: str,
 ) -> None:
     subscribe(clock, push_settings, receiver.url)
     receiver.status(410)
-    if fault == "pepper":
-        clock.execute("UPDATE webhook SET pepper = 'lost'")
     change(registry, "UN")
     deliver(courier, clock)
     assert state(clock, "state") == "disabled"
-    assert clock.execute("SELECT outcome FROM webhook_delivery").fetchall() == [(outcome,)]
-    assert len(receiver.got) == (fault == "receiver")
+    assert clock.execute("SELECT outcome FROM webhook_delivery").fetchall() == [("rejected",)]
+    assert len(receiver.got) == 1
     assert state(clock) == person
+
+
+def rotated(settings: Settings, *, keeps: bool) -> Settings:
+    """The same installation with another pepper; `keeps`: the one before is named as a former one."""
+    former = settings.key_pepper if keeps else SecretStr("")
+    return settings.model_copy(update={"key_pepper": SecretStr("another pepper"), "former_key_peppers": former})
+
+
+@pytest.mark.usefixtures("person")
+def test_the_secret_outlives_a_change_of_the_pepper_also_where_nothing_was_told_meanwhile(
+    registry: Connection, clock: Connection, receiver: Receiver, push_settings: Settings
+) -> None:
+    _, secret = subscribe(clock, push_settings, receiver.url)
+    with Courier(rotated(push_settings, keeps=True)) as courier:
+        assert deliver(courier, clock) == 0
+    with Courier(rotated(push_settings, keeps=False)) as courier:
+        change(registry, "UN")
+        assert deliver(courier, clock) == 1
+    (got,) = receiver.got
+    assert got.is_signed_by(secret)
+
+
+@pytest.mark.usefixtures("person")
+def test_a_pepper_that_was_left_out_by_mistake_can_still_be_named(
+    registry: Connection, clock: Connection, receiver: Receiver, push_settings: Settings
+) -> None:
+    _, secret = subscribe(clock, push_settings, receiver.url)
+    change(registry, "UN")
+    with Courier(rotated(push_settings, keeps=False)) as courier:
+        deliver(courier, clock)
+    assert (state(clock, "state"), state(clock, "attempt"), receiver.got) == ("active", 1, [])
+    assert clock.execute("SELECT outcome FROM webhook_delivery").fetchall() == [("unsigned",)]
+    hurry(clock)
+    with Courier(rotated(push_settings, keeps=True)) as courier:
+        deliver(courier, clock)
+    assert receiver.got[0].is_signed_by(secret)
+
+
+@pytest.mark.usefixtures("person")
+def test_a_spoiled_secret_keeps_no_other_from_being_sealed_anew(
+    clock: Connection, receiver: Receiver, push_settings: Settings
+) -> None:
+    spoiled, _ = subscribe(clock, push_settings, receiver.url)
+    clock.execute("UPDATE webhook SET secret = substr(secret, 2) WHERE id = %s", (spoiled,))
+    whole, _ = subscribe(clock, push_settings, receiver.url)
+    peppers = Peppers.of(rotated(push_settings, keeps=True))
+    assert reseal(clock, peppers) == 1
+    assert clock.execute("SELECT id FROM webhook WHERE pepper = %s", (peppers.current.id,)).fetchall() == [(whole,)]
 
 
 def test_other_kinds_are_passed_over_in_silence(

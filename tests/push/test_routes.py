@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.main import create_app
+from app.push.letters import LEAST_BETWEEN
 from app.push.loop import Courier
 from app.push.subscriptions import KINDS, MOST
 from app.settings import Settings
@@ -73,8 +74,10 @@ def test_deliveries_are_listed_and_replayed(
     receiver.status(200)
     again = client.post(f"{path}/replay", headers=mine).json()
     assert (again["state"], again["edition"], again["disabled_why"]) == ("active", directory, None)
+    hurry(clock)
     assert deliver(courier, clock) == 1
     client.post(f"{path}/replay", json={"edition": 1}, headers=mine)
+    hurry(clock)
     assert deliver(courier, clock) == 1
     found = client.get(f"{path}/deliveries", headers=mine).json()["items"]
     assert [(each["after"], each["edition"], each["outcome"], each["status"]) for each in found] == [
@@ -87,6 +90,27 @@ def test_deliveries_are_listed_and_replayed(
     assert client.post(f"{path}/replay", json={"edition": edition + 1_000}, headers=mine).json()["edition"] == edition
     hurry(clock)
     assert deliver(courier, clock) == 0
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("status", [200, 410, 500])
+def test_a_replay_leaves_a_receiver_the_pause_between_two_letters(
+    client: TestClient,
+    mine: dict[str, str],
+    receiver: Receiver,
+    registry: Connection,
+    clock: Connection,
+    courier: Courier,
+    status: int,
+) -> None:
+    made = client.post(PATH, json={"url": receiver.url}, headers=mine).json()
+    receiver.status(status)
+    change(registry, "UN")
+    assert deliver(courier, clock) == 1
+    for _ in range(2):
+        assert client.post(f"{PATH}/{made['id']}/replay", headers=mine).json()["state"] == "active"
+        kept = "SELECT w.due_at - x.at >= %s FROM webhook w JOIN webhook_delivery x ON x.webhook = w.id"
+        assert clock.execute(kept, (LEAST_BETWEEN,)).fetchall() == [(True,)]
 
 
 def test_nobody_learns_of_anothers_webhook(

@@ -1,11 +1,13 @@
 """A copy is followed, proved, and made right again, wherever it stands."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from joserfc.jwk import ECKey
 
 from app.console import Refused
 from app.members.credentials import Credentials
@@ -15,10 +17,11 @@ from app.publication.digest_tree import tree_of
 from app.replica.copy import Copy, Held
 from app.replica.descent import Descent
 from app.replica.follower import Follower
+from app.replica.following import Proofs, advance
 from app.replica.proof import prove, restate
 from app.replica.source import Source
 from app.settings import Settings
-from app.signing import signing_of, verify
+from app.signing import KEYS_SECONDS, Signing, signing_of, verify
 from tests.builders import a_mailbox, a_small_directory, publish
 from tests.harness.serving import serving
 from tests.replica.conftest import Open
@@ -139,6 +142,37 @@ def test_what_the_directory_publishes_while_one_looks_is_not_called_wrong(
     assert root_in(follower.copy) == root(registry).root
 
 
+def test_what_changes_behind_a_long_backlog_is_not_called_wrong(
+    source: Source, follower: Follower, registry: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages that are read bring a document newer than the edition compared, before its change is read."""
+    several(registry, 9)
+    follower.catch_up()
+    monkeypatch.setattr(source, "page", partial(source.page, limit=2))
+    follower.copy.write("DELETE FROM annuaire_resource WHERE key = 'm7@ch-exemple.mssante.fr'")
+    asked = [source.nodes, source.slots, source.rows]
+    count = iter(range(1_000))
+
+    def change(*names: str) -> None:
+        for name in names:
+            address = f"{name}@ch-exemple.mssante.fr"
+            registry.execute("UPDATE mailbox SET description = %s WHERE address = %s", (f"{next(count)}", address))
+            publish(registry, ("mailbox", address))
+
+    def disturbed(step: Any) -> Any:
+        def ask(*place: int) -> Any:
+            change("m3", "m1", "m2", "m5")
+            answer = step(*place)
+            change("m3")
+            return answer
+
+        return ask
+
+    for step in asked:
+        setattr(source, step.__name__, disturbed(step))
+    assert Descent(follower).wrong() == {("mailbox", "m7@ch-exemple.mssante.fr")}
+
+
 def test_a_copy_of_something_else_is_begun_anew(follower: Follower, registry: Connection) -> None:
     several(registry, 5)
     follower.catch_up()
@@ -180,6 +214,38 @@ def test_an_empty_directory_has_an_empty_copy(follower: Follower) -> None:
     assert follower.copy.held.edition == 0
 
 
+def test_an_ldif_shows_nobody_for_long_who_was_hidden(source: Source, opened: Open, registry: Connection) -> None:
+    several(registry, 3)
+    copy: Any = opened("ldif")
+    follower = Follower(source, copy)
+    prove(follower, repairs=False)
+    now = [0.0]
+    proofs = Proofs(3_600, 60, clock=lambda: now[0])
+    registry.execute("UPDATE mailbox SET unlisted = true WHERE address = 'm1@ch-exemple.mssante.fr'")
+    publish(registry, ("mailbox", "m1@ch-exemple.mssante.fr"))
+    assert advance(follower, proofs) is None
+    assert proofs.left(copy) == 60
+    now[0] = 60
+    assert "m1@ch-exemple.mssante.fr" in copy._path.read_text("utf-8")
+    outcome = advance(follower, proofs)
+    assert outcome is not None
+    assert "m1@ch-exemple.mssante.fr" not in copy._path.read_text("utf-8")
+    # What did not move is proved in its own time.
+    assert proofs.left(copy) == 3_600
+
+
+def test_a_database_is_proved_in_its_own_time(follower: Follower, registry: Connection) -> None:
+    several(registry, 1)
+    now = [0.0]
+    proofs = Proofs(3_600, clock=lambda: now[0])
+    assert advance(follower, proofs) is None
+    assert proofs.left(follower.copy) == 3_600
+    now[0] = 3_600
+    outcome = advance(follower, proofs)
+    assert outcome is not None
+    assert outcome.is_equal
+
+
 def test_two_followers_of_one_copy_are_refused(source: Source, opened: Open, registry: Connection) -> None:
     several(registry, 3)
     copy = opened("sqlite")
@@ -209,6 +275,28 @@ def test_only_what_is_signed_by_the_right_keys_proves_anything(
             prove(Follower(Source(rest), opened("sqlite")), repairs=False)
         outcome = prove(Follower(Source(rest, unsigned=True), opened("sqlite")), repairs=False)
         assert (outcome.is_equal, outcome.checkpoint.token) == (True, None)
+
+
+def test_a_key_that_is_not_shown_any_more_proves_nothing(
+    signing: Settings, key: str, opened: Open, registry: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several(registry, 1)
+    now = [0.0]
+    monkeypatch.setattr("app.replica.source.monotonic", lambda: now[0])
+    api = serving(signing)
+    with api as url, Rest(url, Credentials(key=key)) as rest:
+        source = Source(rest)
+        follower = Follower(source, opened("sqlite"))
+        assert prove(follower, repairs=False).is_equal
+        # It signs on, as whoever stole the key would, and is shown no more.
+        state: Any = api.app.state
+        state.signing = Signing(None, [ECKey.generate_key("P-256")])
+        several(registry, 1, "n")
+        assert prove(follower, repairs=False).is_equal
+        now[0] += KEYS_SECONDS
+        several(registry, 1, "o")
+        with pytest.raises(Refused, match="not by the keys of the directory"):
+            prove(follower, repairs=False)
 
 
 def test_the_ldif_is_whole_and_that_of_the_proved_copy(source: Source, opened: Open, registry: Connection) -> None:

@@ -1,0 +1,55 @@
+-- A write holds the certificates of its operator until it commits.
+
+-- What writes need to know, and hold until they commit, for one write or a portion of a batch. One call, since each statement
+-- costs the API more than PostgreSQL. Locks are taken in one order: operator, its certificates, domains, persons, mailboxes (each kind
+-- by key), then 4 and 10; each statement sees what was committed before those above it were granted theirs. An import of the white list, and
+-- `annuaire operator certificate`, take theirs in the same order.
+CREATE OR REPLACE FUNCTION stand_for_writes(
+  writer text, by_certificate text, asked_domains text[], asked_persons text[], asked_structures text[], candidates text[],
+  addresses text[], quarantine integer,
+  OUT domains text[], OUT faults json, OUT persons json, OUT structures json, OUT mailboxes json)
+LANGUAGE plpgsql AS $$ BEGIN
+  -- First and alone: what a change of the operator gave or took is then seen by those below.
+  PERFORM FROM operator o WHERE o.id = writer FOR SHARE;
+  -- All of them, and before any domain: a certificate that goes to another operator takes its domains along, whose rows stay as they are.
+  PERFORM FROM operator_certificate c WHERE c.operator = writer ORDER BY c.dn FOR SHARE;
+  domains := ARRAY(
+    SELECT d.name FROM operator o
+    JOIN operator_certificate c ON c.operator = o.id
+    JOIN domain d ON d.certificate = c.dn
+    WHERE o.id = writer AND d.name = ANY (asked_domains) AND (by_certificate IS NULL OR d.certificate = by_certificate)
+    ORDER BY d.name, d.certificate FOR SHARE OF o, d);
+  faults := (SELECT json_agg(json_build_array(f.code, f.detail)) FROM publishing_fault(writer) f);
+  IF asked_persons <> '{}' THEN
+    persons := (
+      SELECT json_object_agg(held.national_id, held.register_state) FROM (
+        SELECT p.national_id, p.register_state FROM practitioner p
+        WHERE p.national_id = ANY (asked_persons) ORDER BY p.national_id FOR SHARE) held);
+  END IF;
+  IF asked_structures <> '{}' THEN
+    structures := (
+      SELECT json_agg(json_build_array(found.asked, found.key)) FROM (
+        SELECT DISTINCT a.asked, k.key
+        FROM unnest(asked_structures, candidates) AS a (asked, candidate)
+        CROSS JOIN LATERAL (SELECT a.candidate COLLATE "C" AS key
+                            UNION SELECT x.key FROM alias x WHERE x.kind = 'organization' AND x.alias = a.candidate) k
+        WHERE (SELECT true FROM organization_record r WHERE r.organization = k.key LIMIT 1)
+        ORDER BY 1, 2) found);
+  END IF;
+  -- In the caller's domains alone: in those of others it must neither wait for a hidden mailbox, nor make anybody wait, nor
+  -- take longer than where there is none.
+  PERFORM FROM mailbox m WHERE m.address = ANY (addresses) AND m.domain = ANY (domains) ORDER BY m.address FOR UPDATE OF m;
+  mailboxes := (
+    SELECT json_agg(known) FROM (
+      SELECT m.address, m.type, m.operator, m.source, m.service, m.description, m.rank, m.dematerialization, m.unlisted, m.responsible,
+        m.phone, m.state, m.successor, h.practitioners, h.organizations, o.etag,
+        CASE WHEN m.state = 'withdrawn' THEN coalesce(m.withdrawn_at, m.updated_at) END AS withdrawn_at,
+        m.state = 'withdrawn' AND coalesce(m.withdrawn_at, m.updated_at) > now() - make_interval(days => quarantine) AS is_quarantined
+      FROM mailbox m
+      CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg(a.practitioner ORDER BY a.practitioner, a.organization), '{}') AS practitioners,
+          coalesce(array_agg(a.organization ORDER BY a.practitioner, a.organization), '{}') AS organizations
+        FROM mailbox_attachment a WHERE a.address = m.address) h
+      CROSS JOIN LATERAL owners_view(m.address) o
+      WHERE m.address = ANY (addresses) AND m.domain = ANY (domains)) known);
+END $$;
