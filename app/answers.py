@@ -3,7 +3,9 @@
 Bodies are joined from documents that PostgreSQL holds as text; nothing is parsed or built again on the way out.
 """
 
+from collections.abc import Callable
 from hashlib import sha256
+from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,11 +15,18 @@ EDITION = "Directory-Edition"
 # A copy may be kept but must be asked for again: what was hidden a moment ago must not be shown.
 CACHE_CONTROL = "no-cache"
 TAG_DIGITS = 16
+READY_TYPE = (b"content-type", MEDIA_TYPE.encode())
+READY_CACHE_CONTROL = (b"cache-control", CACHE_CONTROL.encode())
 
 
-def resource_tag(sequence: int, tag: str) -> str:
-    """ETag of a resource: the change that last touched it and the first 16 hex digits of its fingerprint."""
-    return f'"{sequence}-{tag}"'
+class Ready(Response):
+    """An answer whose headers are bytes already: nothing is encoded or looked up for it."""
+
+    def __init__(self, status_code: int, headers: list[tuple[bytes, bytes]], body: bytes = b"") -> None:
+        self.status_code = status_code
+        self.raw_headers = headers
+        self.body = body
+        self.background = None
 
 
 def body_tag(body: bytes) -> str:
@@ -39,6 +48,19 @@ def tagged(
     if held is not None and matches(held, tag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type=media_type)
+
+
+def resource(request: Request, document: Callable[[], bytes], tag: bytes, edition: bytes) -> Response:
+    """200 with a document, or 304 to whoever holds this very state: then nothing of the document is copied.
+
+    `tag`: the change that last touched it and the first 16 hex digits of its fingerprint.
+    """
+    held = next((value for name, value in request.scope["headers"] if name == b"if-none-match"), None)
+    headers = [(b"etag", tag), (b"directory-edition", edition), READY_CACHE_CONTROL]
+    if held is not None and matches(held.decode("latin-1"), tag.decode()):
+        return Ready(HTTPStatus.NOT_MODIFIED, headers)
+    body = document()
+    return Ready(HTTPStatus.OK, [*headers, (b"content-length", b"%d" % len(body)), READY_TYPE], body)
 
 
 def untagged(body: bytes, edition: int) -> Response:

@@ -34,6 +34,7 @@ from app.mailboxes.batch_slots import BatchSlots
 from app.notices import routes as notices
 from app.organizations import routes as organizations
 from app.paging import Cursors
+from app.pipelined import Reads
 from app.practitioners import routes as practitioners
 from app.publication import digest_routes as digest
 from app.publication import routes as publication
@@ -126,7 +127,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.pool = read_pool(settings)
     app.state.engine = open_engine(settings)
     app.state.write_pool = write_pool(settings)
+    app.state.reads = Reads(settings)
     await app.state.pool.open(wait=False)
+    app.state.reads.open()
     await app.state.write_pool.open(wait=False)
     await app.state.budgets.open()
     try:
@@ -139,5 +142,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         await app.state.write_pool.close()
         await app.state.budgets.close()
+        await app.state.reads.close()
         await app.state.pool.close()
         await app.state.engine.dispose()

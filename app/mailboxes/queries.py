@@ -7,41 +7,54 @@ from psycopg.sql import SQL, Composable
 
 from app.identifiers import organization_candidates, practitioner_keys
 from app.mailboxes.schemas import MailboxQuery
+from app.pipelined import Reads, Statement
 from app.publication.listing import Selection
-from app.publication.reading import Pool
+from app.publication.reading import Row
 
-# The successor is told only while it is public itself.
-BY_ADDRESS = """
-SELECT d.edition, p.document, p.sequence, encode(substr(p.fingerprint, 1, 8), 'hex'), w.since, s.key, w.reason
+# The successor is told only while it is public itself. $1 is an address, $2 days that a withdrawal is told for.
+BY_ADDRESS = Statement(
+    b"by_address",
+    b"""
+SELECT d.edition, p.document, '"' || p.sequence || '-' || encode(substr(p.fingerprint, 1, 8), 'hex') || '"',
+  w.since, s.key, w.reason
 FROM (SELECT * FROM directory LIMIT 1) d
-LEFT JOIN publication p ON p.kind = 'mailbox' AND p.key = %(address)s
-LEFT JOIN withdrawn w ON w.address = %(address)s AND p.key IS NULL
-  AND w.since > now() - make_interval(days => %(tombstone)s)
+LEFT JOIN publication p ON p.kind = 'mailbox' AND p.key = $1
+LEFT JOIN withdrawn w ON w.address = $1 AND p.key IS NULL AND w.since > now() - make_interval(days => $2)
 LEFT JOIN publication s ON s.kind = 'mailbox' AND s.key = w.successor
-"""
+""",
+)
 
 NAMED = """s.{column} && (%({name})s::text[] || ARRAY(
   SELECT a.key FROM alias a WHERE a.kind = '{name}' AND a.alias = ANY (%({name})s::text[])))"""
 
 
-class Found(NamedTuple):
-    """What is known of an address: its document, or since when and why it is withdrawn, or neither."""
+class Withdrawal(NamedTuple):
+    """Since when and why an address has no mailbox any more, and who follows."""
 
-    edition: int
-    document: str | None
-    sequence: int
-    tag: str
-    since: datetime | None
+    since: datetime
     successor: str | None
-    reason: str | None
+    reason: str
 
 
-async def by_address(pool: Pool, address: str, tombstone_days: int) -> Found:
+class Found(NamedTuple):
+    """What is known of an address: its mailbox, or its withdrawal, or neither."""
+
+    row: Row | None
+    withdrawal: Withdrawal | None
+    edition: int
+
+
+async def by_address(reads: Reads, address: str, tombstone_days: int) -> Found:
     """The mailbox of a lower-case address, from one snapshot. A withdrawal is told for `tombstone_days`."""
-    async with pool.connection() as connection:
-        cursor = await connection.execute(BY_ADDRESS, {"address": address, "tombstone": tombstone_days})
-        row = await cursor.fetchone()
-    return Found(*(row or ()))
+    result = await reads.one(BY_ADDRESS, address.encode(), b"%d" % tombstone_days)
+    row = Row(result)
+    if row.tag:
+        return Found(row, None, int(row.edition))
+    since, successor, reason = (result.get_value(0, column) for column in (3, 4, 5))
+    if since is None or reason is None:
+        return Found(None, None, int(row.edition))
+    told = successor.decode() if successor is not None else None
+    return Found(None, Withdrawal(datetime.fromisoformat(since.decode()), told, reason.decode()), int(row.edition))
 
 
 def of_query(query: MailboxQuery) -> Selection:

@@ -5,9 +5,8 @@ from typing import Annotated, NoReturn
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
-from app.answers import resource_tag, tagged, tell_shown
 from app.budgets.breadth import SearchTooBroad, require_narrow
-from app.budgets.charging import BudgetExhausted, charge
+from app.budgets.charging import BudgetExhausted
 from app.identifiers import InvalidIdentifier, MailboxAddress
 from app.mailboxes import queries
 from app.mailboxes.absent import MailboxUnknown, MailboxWithdrawn, unknown, withdrawn
@@ -16,7 +15,7 @@ from app.mailboxes.schemas import Mailbox, MailboxBatch, MailboxLookup, MailboxP
 from app.paging import Id
 from app.problems import CursorInvalid, InvalidRequest, documented
 from app.publication.listing import disclosed, opened
-from app.publication.lookup import found_batch
+from app.publication.lookup import found_batch, shown
 
 router = APIRouter(tags=["mailboxes"])
 
@@ -40,12 +39,10 @@ async def read_mailbox(request: Request, address: Annotated[Id, Path(description
     if own := await own_answer(request, parsed):
         return own
     tombstone_days: int = request.app.state.settings.mailbox_tombstone_days
-    found = await queries.by_address(request.app.state.pool, parsed, tombstone_days)
-    if found.document is None:
+    found = await queries.by_address(request.app.state.reads, parsed, tombstone_days)
+    if found.row is None:
         _absent(found)
-    await charge(request, "mailbox", [(parsed, found.document)])
-    tell_shown(request, 1)
-    return tagged(request, found.document.encode(), resource_tag(found.sequence, found.tag), found.edition)
+    return await shown(request, "mailbox", parsed, found.row)
 
 
 @router.get(
@@ -79,6 +76,6 @@ def _address(text: str) -> tuple[str, ...]:
 
 
 def _absent(found: queries.Found) -> NoReturn:
-    if found.since is None:
+    if found.withdrawal is None:
         raise unknown(found.edition)
-    raise withdrawn(found.since, found.successor, found.reason or "withdrawn", found.edition)
+    raise withdrawn(*found.withdrawal, found.edition)

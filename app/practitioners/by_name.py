@@ -29,6 +29,7 @@ ORDER = ("level", "stage", "family_key", "given_key", "key")
 # With fewer hits than these of what was typed, what is near it is looked for too. Not more: a search for a name that
 # many have must not drown in the names beside it.
 WIDEN_BELOW = 10
+WHOLE = 0
 # What an item says, by the stage in which it was found.
 MATCHES = ("exact", "exact", "prefix", "fuzzy", "phonetic")
 
@@ -80,6 +81,11 @@ class ByName:
             if is_wider and found.count < WIDEN_BELOW:
                 found = await fetch(pool, *self.statement(None, limit, level, nearby))
         return found
+
+    @staticmethod
+    def is_whole(row: Sequence[Any]) -> bool:
+        """Whether a row of a page was found because nothing but its whole name was typed, in either order."""
+        return bool(row[3] == WHOLE)
 
     def statement(
         self, after: Position | None, limit: int, level: Level = Level.AS_TYPED, nearby: Near | None = None

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.answers import resource_tag, tagged, tell_shown, untagged
-from app.budgets.charging import charge
+from app.answers import resource, tell_shown, untagged
+from app.budgets.charging import allowance_of, charge
 from app.problems import Problem
-from app.publication.reading import batch, by_ids
+from app.publication.reading import Row, batch, by_ids
 
 
 async def found_one(
@@ -24,17 +24,28 @@ async def found_one(
     Raises `unknown` when none fits, `ambiguous` when several do: the first of several is never chosen. Whom the answer
     shows, or names as a candidate, the caller is charged for: raises BudgetExhausted.
     """
-    edition, documents = await by_ids(request.app.state.pool, kind, candidates)
-    chosen = [document for document in documents if document.key == asked] or documents
+    edition, rows = await by_ids(request.app.state.reads, kind, candidates)
+    if len(rows) == 1:
+        return await shown(request, kind, rows[0].key, rows[0])
+    chosen = [row for row in rows if row.key == asked] or rows
     if not chosen:
-        raise unknown("No published one has this id. Check it, or search by name.", edition=edition)
-    await charge(request, kind, [(each.key, each.document) for each in chosen])
-    if len(chosen) > 1:
-        keys = [document.key for document in chosen]
-        raise ambiguous("Several have this id: ask again with one of the candidates.", edition=edition, candidates=keys)
-    one = chosen[0]
+        raise unknown("No published one has this id. Check it, or search by name.", edition=int(edition))
+    if len(chosen) == 1:
+        return await shown(request, kind, asked, chosen[0])
+    await charge(request, kind, [(each.key, each.document().decode()) for each in chosen])
+    raise ambiguous(
+        "Several have this id: ask again with one of the candidates.",
+        edition=int(edition),
+        candidates=[row.key for row in chosen],
+    )
+
+
+async def shown(request: Request, kind: str, key: str, row: Row) -> Response:
+    """The answer with one resource, charged and noted. Raises BudgetExhausted."""
+    if allowance_of(request).budget is not None:
+        await charge(request, kind, [(key, row.document().decode())])
     tell_shown(request, 1)
-    return tagged(request, one.document.encode(), resource_tag(one.sequence, one.tag), edition)
+    return resource(request, row.document, row.tag, row.edition)
 
 
 async def found_batch(

@@ -6,25 +6,32 @@ Every function takes one statement, so what it returns is one snapshot: document
 import json
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import psycopg
+from psycopg.pq.abc import PGresult
+
+from app.pipelined import Reads, Statement
 
 # More candidates than these say nothing to anybody.
 MOST_CANDIDATES = 50
 
 # LIMIT 1 tells the planner that the directory is one row; before its first ANALYZE it counts on a thousand.
-# An id is a key, or an alias of one or several resources.
-BY_IDS = """
-SELECT d.edition, p.key, p.document, p.sequence, p.tag
+# An id ($2, of the kind $1) is a key, or an alias of one or several resources.
+BY_IDS = Statement(
+    b"by_ids",
+    b"""
+SELECT d.edition, p.document, p.tag, p.key
 FROM (SELECT * FROM directory LIMIT 1) d
 LEFT JOIN LATERAL (
-  SELECT x.key, x.document, x.sequence, encode(substr(x.fingerprint, 1, 8), 'hex') AS tag
-  FROM (SELECT k.key COLLATE "C" AS key FROM unnest(%(ids)s::text[]) AS k (key)
-        UNION SELECT a.key FROM alias a WHERE a.kind = %(kind)s AND a.alias = ANY (%(ids)s)) n
-  JOIN publication x ON x.kind = %(kind)s AND x.key = n.key
-  ORDER BY x.key LIMIT %(most)s) p ON true
-"""
+  SELECT x.document, '"' || x.sequence || '-' || encode(substr(x.fingerprint, 1, 8), 'hex') || '"' AS tag, x.key
+  FROM publication x
+  WHERE x.kind = $1 AND x.key = ANY ($2::text[] || ARRAY(
+    SELECT a.key FROM alias a WHERE a.kind = $1 AND a.alias = ANY ($2::text[])))
+  ORDER BY x.key LIMIT $3) p ON true
+""",
+)
 
 BY_IDS_IN_BATCH = """
 SELECT d.edition, p.position, p.key, p.document
@@ -48,21 +55,47 @@ class Pool(Protocol):
     def connection(self) -> AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]: ...
 
 
-class Document(NamedTuple):
-    """A published resource: `document` is the JSON text to serve, `tag` the first 16 hex digits of the fingerprint."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A published resource as PostgreSQL sent it: (edition, document, tag, key…); nothing is copied before it is asked.
 
-    key: str
-    document: str
-    sequence: int
-    tag: str
+    `tag` is its ETag: the change that last touched it and the first 16 hex digits of its fingerprint.
+    """
+
+    result: PGresult
+    number: int = 0
+
+    @property
+    def edition(self) -> bytes:
+        return self._value(0)
+
+    def document(self) -> bytes:
+        """The JSON text to serve."""
+        return self._value(1)
+
+    @property
+    def tag(self) -> bytes:
+        return self._value(2)
+
+    @property
+    def key(self) -> str:
+        return self._value(3).decode()
+
+    def _value(self, column: int) -> bytes:
+        return self.result.get_value(self.number, column) or b""
 
 
-async def by_ids(pool: Pool, kind: str, ids: Sequence[str]) -> tuple[int, list[Document]]:
+async def by_ids(reads: Reads, kind: str, ids: Sequence[str]) -> tuple[bytes, list[Row]]:
     """(edition, every resource whose key or alias is one of `ids`); at most MOST_CANDIDATES."""
-    async with pool.connection() as connection:
-        cursor = await connection.execute(BY_IDS, {"kind": kind, "ids": list(ids), "most": MOST_CANDIDATES})
-        rows = await cursor.fetchall()
-    return rows[0][0], [Document(*row[1:]) for row in rows if row[1] is not None]
+    result = await reads.one(BY_IDS, kind.encode(), text_array(ids), b"%d" % MOST_CANDIDATES)
+    rows = [Row(result, number) for number in range(result.ntuples)]
+    return rows[0].edition, [row for row in rows if result.get_value(row.number, 1) is not None]
+
+
+def text_array(texts: Sequence[str]) -> bytes:
+    """These texts as PostgreSQL writes an array."""
+    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return ('{"' + '","'.join(quoted) + '"}').encode() if texts else b"{}"
 
 
 class Batch(NamedTuple):

@@ -45,9 +45,10 @@ class Snapshot:
         """The resources that one of `ids` means; the key itself, `asked`, means its own resource alone."""
         if not ids:
             return []
-        parameters = {"kind": kind, "ids": list(ids), "most": MOST_CANDIDATES}
-        cursor = await self._connection.execute(BY_IDS, parameters)
-        found = [Published.of(row[1], row[2]) for row in await cursor.fetchall() if row[1] is not None]
+        # The statement of look-ups, with its `$1`.
+        async with psycopg.AsyncRawCursor(self._connection) as cursor:
+            await cursor.execute(BY_IDS.sql, [kind, list(ids), MOST_CANDIDATES])
+            found = [Published.of(key, text) for _, text, _, key in await cursor.fetchall() if text is not None]
         return [each for each in found if each.key == asked] or found
 
     async def mailboxes(self, practitioners: Iterable[str], organizations: Iterable[str]) -> list[Published]:

@@ -10,6 +10,7 @@ from app.budgets.breadth import require_narrow
 from app.identifiers import InvalidIdentifier, MailboxAddress, organization_candidates, practitioner_keys
 from app.mailboxes.queries import by_address
 from app.mailboxes.use import STRUCTURAL, asked_words, services_of
+from app.practitioners.by_name import ByName
 from app.practitioners.queries import of_query
 from app.practitioners.schemas import PractitionerQuery
 from app.publication.names import folded
@@ -75,8 +76,10 @@ async def _by_name(request: Request, body: Resolve) -> Asked | Nobody:
     )
     filters = {name: getattr(body, name) for name in (*NAMES, *PLACES, "organization")}
     query = PractitionerQuery(**filters, limit=CANDIDATES, cursor=None)
-    found = await of_query(query, keys).page(pool, None, CANDIDATES)
-    exact = [row for row in found.rows if row[1] == "exact"]
+    search = of_query(query, keys)
+    found = await search.page(pool, None, CANDIDATES)
+    # MARTIN DUPONT is found for MARTIN too, and is somebody else.
+    exact = [row for row in found.rows if isinstance(search, ByName) and search.is_whole(row)]
     if len(exact) == 1:
         return Asked(practitioner=(exact[0][-1],))
     if not found.rows:
@@ -94,17 +97,16 @@ async def _by_address(request: Request, text: str, place: tuple[str, ...], servi
         address = MailboxAddress.parse(text)
     except InvalidIdentifier:
         return Nobody("address.unknown")
-    pool, days = request.app.state.pool, request.app.state.settings.mailbox_tombstone_days
-    found = await by_address(pool, address, days)
+    reads, days = request.app.state.reads, request.app.state.settings.mailbox_tombstone_days
+    found = await by_address(reads, address, days)
     notes: tuple[NoteCode, ...] = ()
-    if found.document is None and found.successor is not None:
-        address, notes = MailboxAddress.parse(found.successor), ("address.replaced",)
-        found = await by_address(pool, address, days)
-    if found.document is None:
-        return Nobody("address.unknown" if found.since is None else "address.withdrawn")
-    return _holder(
-        Published.of(address, found.document), Asked((), place, address=address, service=service, notes=notes)
-    )
+    if found.withdrawal is not None and found.withdrawal.successor is not None:
+        address, notes = MailboxAddress.parse(found.withdrawal.successor), ("address.replaced",)
+        found = await by_address(reads, address, days)
+    if found.row is None:
+        return Nobody("address.unknown" if found.withdrawal is None else "address.withdrawn")
+    mailbox = Published.of(address, found.row.document.decode())
+    return _holder(mailbox, Asked((), place, address=address, service=service, notes=notes))
 
 
 def _holder(mailbox: Published, asked: Asked) -> Asked | Nobody:

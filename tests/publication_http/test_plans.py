@@ -1,21 +1,29 @@
 """The hottest statements read by index at any size: a plan that scans a whole table fails here, not in production."""
 
+import re
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg.sql import SQL, Composed
+from psycopg.sql import SQL, Composed, Identifier
+from starlette.testclient import TestClient
 
+from app.embedded import Postgres
 from app.mailboxes import queries as mailboxes
 from app.mailboxes.schemas import MailboxQuery
+from app.main import create_app
 from app.organizations import queries as organizations
 from app.organizations.schemas import OrganizationQuery
+from app.pipelined import Statement
 from app.practitioners import queries as practitioners
 from app.practitioners.schemas import PractitionerQuery
 from app.publication import feed
 from app.publication.reading import BY_IDS, BY_IDS_IN_BATCH
 from app.search.check_reading import KNOWN
+from app.settings import Settings
 from tests.harness.database import Database
+
+Connection = psycopg.Connection[Any]
 
 FILL = """
 
@@ -46,8 +54,6 @@ def people(**keys: str) -> tuple[Composed, dict[str, Any]]:
 
 
 STATEMENTS: dict[str, tuple[Any, dict[str, Any]]] = {
-    "mailbox": (SQL(mailboxes.BY_ADDRESS), {"address": "1@d.fr", "tombstone": 365}),
-    "ids": (SQL(BY_IDS), {"kind": "practitioner", "ids": ["p1", "2"], "most": 50}),
     "batch": (SQL(BY_IDS_IN_BATCH), {"kind": "practitioner", "positions": [0, 1], "ids": ["p1", "2"]}),
     "check": (SQL(KNOWN), {"addresses": ["1@d.fr", "none@d.fr"], "tombstone": 365}),
     "feed": (SQL(feed.PAGE), {"after": 100, "limit": 50, "kind": None, "window": 10_000, "resource": True}),
@@ -71,3 +77,42 @@ def test_a_hot_statement_scans_no_table(database: Database, name: str) -> None:
         plan = "\n".join(line for (line,) in cursor)
     scanned = [line for line in plan.splitlines() if "Seq Scan" in line and not any(map(line.__contains__, SMALL))]
     assert scanned == [], plan
+
+
+HOT: dict[str, tuple[Statement, str, set[str]]] = {
+    "mailbox": (mailboxes.BY_ADDRESS, "('1@d.fr', 365)", {"pk_publication", "pk_withdrawn"}),
+    "ids": (BY_IDS, "('practitioner', '{p1,2}', 50)", {"pk_publication", "pk_alias"}),
+}
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_a_hot_read_goes_by_primary_keys_whatever_the_value(database: Database, name: str) -> None:
+    connection = database.connect()
+    connection.execute(FILL.encode())
+    statement, values, indexes = HOT[name]
+    connection.execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off")
+    connection.execute(b"PREPARE hot AS " + statement.sql)
+    plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN EXECUTE hot {values}".encode()))
+    assert set(re.findall(r"Index(?: Only)? Scan using (\w+)", plan)) == indexes, plan
+
+
+@pytest.mark.parametrize(
+    "path", ["mailboxes/nobody@ch-exemple.mssante.fr", "practitioners/99900000060", "organizations/990000001"]
+)
+def test_a_look_up_sends_one_statement(
+    registry: Connection, api_settings: Settings, migrated: Postgres, path: str
+) -> None:
+    """Counted by the server, which logs each with the process that carried it out."""
+    database = registry.info.dbname
+    registry.execute(SQL("ALTER DATABASE {} SET log_min_duration_statement = 0").format(Identifier(database)))
+    registry.commit()
+    with TestClient(create_app(api_settings)) as client:
+        client.get(f"/v1/{path}")
+        ours = registry.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()").fetchall()
+        begun = migrated.log.stat().st_size
+        client.get(f"/v1/{path}")
+    with migrated.log.open("rb") as log:
+        log.seek(begun)
+        lines = log.read().decode().splitlines()
+    done = [line for line in lines if " execute " in line and any(f"[{pid}]" in line for (pid,) in ours)]
+    assert len(done) == 1, done
