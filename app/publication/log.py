@@ -10,7 +10,8 @@ every change after it.
 
 Closing reads the open range once under the lock, to prove its bounds: 52 ms for a million changes (PostgreSQL 15, two
 cores). A CHECK constraint that is validated before would bring that down to 0.5 ms, and is not used: it refuses
-whatever is published behind it, so that whoever is killed before the exchange leaves a directory that can publish nothing.
+whatever is published behind it, so that whoever is killed before the exchange leaves a directory that can publish
+nothing.
 """
 
 from datetime import datetime, timedelta

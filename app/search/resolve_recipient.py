@@ -105,7 +105,7 @@ async def _by_address(request: Request, text: str, place: tuple[str, ...], servi
         found = await by_address(reads, address, days)
     if found.row is None:
         return Nobody("address.unknown" if found.withdrawal is None else "address.withdrawn")
-    mailbox = Published.of(address, found.row.document.decode())
+    mailbox = Published.of(address, found.row.document().decode())
     return _holder(mailbox, Asked((), place, address=address, service=service, notes=notes))
 
 
