@@ -304,7 +304,7 @@ def test_a_structure_of_too_many_mailboxes_is_no_guess(ask: Ask, monkeypatch: py
         {"practitioner": "a\x00b", "document": "letter"},
         {"practitioner": ["a"], "document": "letter"},
         {"name": "。。", "document": "letter"},
-        {"name": "a b c d e f g h i j", "document": "letter"},
+        {"name": "a b c d e f g h i j k l m", "document": "letter"},
         [],
         "letter",
     ],
@@ -362,3 +362,14 @@ def test_any_question_has_an_answer_or_a_clear_refusal(
     assert answer.status_code in {200, 422}, content
     if answer.status_code == 200:
         Resolution.model_validate_json(answer.content)
+
+
+def test_a_longer_name_is_not_taken_for_the_one_typed(
+    client: TestClient, registry: Connection, reader: dict[str, str]
+) -> None:
+    person = a_practitioner(registry, family="MARTIN-DUPONT", given="Anne")
+    a_mailbox(registry, practitioner=person)
+    publish(registry, ("practitioner", person))
+    for name, reason in (("anne martin", "recipient.inexact"), ("martin dupont anne", None)):
+        answer = client.post("/v1/resolve", json={"name": name, "document": "letter"}, headers=reader).json()
+        assert (answer["reason"] or {}).get("code") == reason, name
