@@ -45,6 +45,7 @@ INJECTED: dict[str, Told] = {
     f"anne.exémple@{DOMAIN}": ("syntax", "ascii"),
     "Anne EXEMPLE": ("syntax", "at_sign"),
     f"a@b@{DOMAIN}": ("syntax", "at_sign"),
+    f"a@@{DOMAIN}": ("syntax", "at_sign"),
     f"{'a' * 65}@{DOMAIN}": ("syntax", "length"),
     f"@{DOMAIN}": ("syntax", "local_part"),
     f"Anne <{HERE}>": ("syntax", "local_part"),

@@ -66,6 +66,7 @@ def test_a_look_alike_is_told_with_its_cause_and_what_is_meant(domain: str, caus
         "ch-exemple.fr",
         "ch-autre.mssante.fr",
         "ch-xmple.mssante.fr",  # two letters are missing
+        "ch-xemplee.mssante.fr",  # one stands elsewhere, far from its place
         "xn--.mssante.fr",
         "a" * 300,
         "a." * 150 + HOSPITAL,
