@@ -150,6 +150,12 @@ class Walk:
         answer = await self._ask("POST", "/v1/mailboxes/check", {"addresses": every})
         if answer.status == 200 and any(result["reason"] != "unknown" for result in answer.json["results"]):
             self.wrong.append("a check of many told a hidden mailbox from one that never was")
+        never = [f"jamais@{address.partition('@')[2]}" for address in every]
+        answer = await self._ask("POST", "/v1/mailboxes/check", {"addresses": [*every, *never]})
+        if answer.status == 200:
+            told = [(result["reason"], result["cause"], result["ask"]) for result in answer.json["results"]]
+            if told[: len(every)] != told[len(every) :]:
+                self.wrong.append("a check of many told a hidden mailbox from one that never was")
         answer = await self._ask("GET", "/v1/me/mailboxes?limit=200")
         if answer.status == 200 and self.operator:
             shown = {item["address"] for item in answer.json["items"]} & set(every)
