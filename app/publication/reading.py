@@ -5,12 +5,17 @@ Every function takes one statement, so what it returns is one snapshot: document
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from contextlib import AbstractAsyncContextManager
+from typing import Any, NamedTuple, Protocol
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
 
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
+
+class Pool(Protocol):
+    """Whatever lends a connection: the pool of reads, or one moment of it (app.publication.moment)."""
+
+    def connection(self) -> AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]: ...
+
 
 # More candidates than these say nothing to anybody.
 MOST_CANDIDATES = 50
