@@ -31,7 +31,7 @@ WORDED, NEAR = 2, 3
 # Where more than these fit exactly, nobody is asked whether something else was meant.
 FEW = 10
 # Postings that one page reads, and structures that are counted: what keeps any question below 15 ms.
-WINDOW, COUNTED = 10_000, 1_000
+WINDOW, COUNTED = 8_000, 1_000
 
 BEGINS = SQL("s.name_key >= %(name)s AND s.name_key < %(after_name)s")
 # Few names of one structure, found by its key whatever the planner believes of the names (hence `OFFSET 0`).
@@ -74,19 +74,26 @@ class ByName:
 
     def statement(self, reading: "Reading", after: Position, limit: int) -> tuple[Composed, dict[str, Any]]:
         """The SQL of such a page, with its parameters."""
+        fits = SQL(FITS).format(all_of(self.filters)) if self.filters else ALWAYS
+        holds, nearly_holds = (_holds([getattr(each, how) for each in reading.asked]) for how in ("same", "any"))
+        is_near, is_first = after[1] == NEAR, after == FIRST
+        # What was counted is read again where a stage begins anew; where it goes on, the postings are.
+        on = AFTER if after[1] == WORDED else ALWAYS
+        nearly = [nearly_holds, SQL("NOT ({})").format(holds), NOT_BEGUN, fits]
         statement = SQL(BY_NAME).format(
             begins=BEGINS,
             first_of_its_names=FIRST_OF_ITS_NAMES,
             not_begun=NOT_BEGUN,
             filters=all_of(self.filters),
-            fits=SQL(FITS).format(all_of(self.filters)) if self.filters else ALWAYS,
-            begun_after=SQL("%(after_place)s, %(after_key)s"),
-            words_on=_window(reading.words, AFTER if after[1] == WORDED else ALWAYS),
+            fits=fits,
+            holds=holds,
+            nearly_holds=nearly_holds,
             words_all=_window(reading.words, ALWAYS),
-            near_on=_window(reading.near, AFTER if after[1] == NEAR else ALWAYS),
+            words_on=SQL("SELECT * FROM held ORDER BY label, key") if is_first else _window(reading.words, on),
+            holds_on=ALWAYS if is_first else all_of([holds, fits]),
             near_all=_window(reading.near, ALWAYS),
-            holds=_holds([asked.same for asked in reading.asked]),
-            nearly_holds=_holds([asked.any for asked in reading.asked]),
+            near_on=_window(reading.near, AFTER) if is_near else SQL("SELECT * FROM nearly_held"),
+            nearly_holds_on=all_of(nearly) if is_near else ALWAYS,
         )
         return statement, {**self._parameters(after, limit), "may_be_near": reading.may_be_near}
 
@@ -96,6 +103,9 @@ class ByName:
             **after_parameters(ORDER, after),
             "posted_label": after[2],
             "posted_key": after[3],
+            # A scan of an index begins at this pair, whatever bounds stand beside it.
+            "begun_name": self.name if after == FIRST else after[2],
+            "begun_key": after[3],
             "name": self.name,
             "after_name": after_prefix(self.name),
             "rows": limit + 1,
