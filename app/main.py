@@ -41,6 +41,7 @@ from app.publication.arrivals import Arrivals
 from app.publication.feed import FeedCursors
 from app.publication.state import Digests
 from app.push import routes as push
+from app.search import box_routes as one_box
 from app.settings import Settings
 from app.transfers import routes as transfers
 from app.trust import routes as trust
@@ -53,6 +54,7 @@ LARGEST_BODY = 1_000_000
 # The most asked first.
 FEATURES = (
     *(mailboxes, practitioners, organizations, publication, digest, mailbox_writes, mailbox_batches, own_mailboxes),
+    one_box,
     *(snapshots, push, trust, access, oauth, audit, notices, transfers, imports, signing, health, documentation),
 )
 

@@ -1,0 +1,1 @@
+"""Questions put to the whole directory: who is meant, which address takes a letter, whether it will arrive."""
