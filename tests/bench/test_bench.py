@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import arrivals, digest, ldap_national, load, national
+from tests.bench import arrivals, digest, ldap_national, load, national, structures
 from tests.bench.__main__ import run
 from tests.bench.filled import filled, repeat
 from tests.bench.table import Line, rendered
@@ -98,6 +98,13 @@ def test_the_benchmark_of_the_digest_measures_every_figure() -> None:
     lines = digest.run(20_000)
     assert [line.what for line in lines if line.value <= 0] == []
     assert "digest, all slots" in rendered(lines)
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_structures_asks_every_kind_of_question() -> None:
+    lines = structures.run(2_000, repeats=1, most=None)
+    assert [line.what for line in lines if line.value <= 0] == []
+    assert sum(line.what.endswith("median") for line in lines) == len(structures.KINDS)
 
 
 def test_a_missed_figure_is_marked() -> None:
