@@ -43,6 +43,7 @@ from app.publication.arrivals import Arrivals
 from app.publication.feed import FeedCursors
 from app.publication.state import Digests
 from app.push import routes as push
+from app.search import box_routes as one_box
 from app.search import check_routes as checking
 from app.search import export_routes as exports
 from app.search import resolve_routes as resolving
@@ -60,7 +61,7 @@ LARGEST_BODY = 1_000_000
 # The most asked first.
 FEATURES = (
     *(mailboxes, practitioners, organizations, publication, digest, mailbox_writes, mailbox_batches, own_mailboxes),
-    *(checking, exports, resolving),
+    *(one_box, checking, exports, resolving),
     *(snapshots, push, trust, access, oauth, audit, notices, transfers, imports, signing, health, documentation),
 )
 

@@ -8,7 +8,7 @@ import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
@@ -55,6 +55,11 @@ class Total(BaseModel):
 
     value: int = Field(examples=[27])
     exact: bool
+
+    @classmethod
+    def of(cls, count: int, counted: int = COUNTED) -> Self:
+        """The total of what was counted up to one more than `counted`."""
+        return cls(value=min(count, counted), exact=count <= counted)
 
 
 class Cursors:
@@ -114,10 +119,9 @@ def require_single_values(request: Request, repeatable: frozenset[str] = frozens
         raise InvalidRequest(f"Give each of these once: {', '.join(twice)}.", errors=faults)
 
 
-def page_body(items: Iterable[str], following: str | None, count: int, edition: int, cut: str | None = None) -> bytes:
-    """The body of a page. `count` = items that fit, counted up to one more than COUNTED; `cut` = why it is short."""
-    total = {"value": min(count, COUNTED), "exact": count <= COUNTED}
-    tail = {"next": following, "total": total, "edition": edition} | ({"cut": cut} if cut else {})
+def page_body(items: Iterable[str], following: str | None, total: Total, edition: int, cut: str | None = None) -> bytes:
+    """The body of a page. `cut` = why it is short."""
+    tail = {"next": following, "total": total.model_dump(), "edition": edition} | ({"cut": cut} if cut else {})
     return ('{"items":[' + ",".join(items) + "]," + json.dumps(tail, separators=(",", ":"))[1:]).encode()
 
 

@@ -54,6 +54,7 @@ RULES: Mapping[str, Rule | Mapping[str, Rule]] = {
     "/v1/edition": Rule.OPEN,
     "/v1/digest": Rule.LOOK_UP,
     "/v1/digest/nodes": Rule.COPY,
+    "/v1/search": Rule.LOOK_UP,
     "/v1/practitioners": Rule.LOOK_UP,
     "/v1/practitioners/lookup": Rule.LOOK_UP,
     "/v1/practitioners/{id}": Rule.LOOK_UP,

@@ -52,7 +52,7 @@ async def read_organization(
     responses={200: {"model": OrganizationPage}, **documented(CursorInvalid, InvalidRequest)},
 )
 async def search_organizations(request: Request, query: Annotated[OrganizationQuery, Query()]) -> Response:
-    """Structures by name (exact, then beginning), city, postal code, department, type or parent."""
+    """Structures by name (exact, beginning, every word, nearly so), city, postal code, department, type or parent."""
     after, pool = opened(request, query), request.app.state.pool
     keys = await folded(pool, {"name": query.name, "city": query.city})
     found = await queries.of_query(query, keys["name"], keys["city"]).page(pool, after, query.limit)

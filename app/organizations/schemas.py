@@ -30,7 +30,7 @@ class Organization(Resource):
 class OrganizationQuery(ListQuery):
     """Filters of the search for structures; they add up. Accents and case do not matter."""
 
-    name: Term | None = Field(None, description="Beginning of any of its names", examples=["ch exemple"])
+    name: Term | None = Field(None, description="Words of a name, town or postal code", examples=["ch exemple"])
     city: Term | None = Field(None, description="Whole name", examples=["besançon"])
     postal_code: Term | None = Field(None, examples=["25000"])
     department: Term | None = Field(None, examples=["25"])
@@ -39,13 +39,17 @@ class OrganizationQuery(ListQuery):
 
 
 class OrganizationItem(Organization):
-    """A structure that was found. `match` says how its name fits; without a name asked it is exact."""
+    """A structure that was found. `match` says how its name fits; without a name asked it is exact.
 
-    match: Literal["exact", "prefix"]
+    `exact`: a name is what was asked. `prefix`: a name begins with it, or name and town hold every word. `fuzzy`: they
+    do with at most one slip in each word.
+    """
+
+    match: Literal["exact", "prefix", "fuzzy"]
 
 
 class OrganizationPage(Part):
-    """Structures in order of the name that fits."""
+    """Structures, the best fit first. A page may hold fewer than asked for, even none, while `next` still goes on."""
 
     items: list[OrganizationItem]
     next: str | None

@@ -102,8 +102,9 @@ def publish_all(settings: Settings, connection: Connection, *, progress: Progres
         _work(settings, portions, _telling(progress, len(portions) * PORTION))
         indexes = [index for table in TABLES for index in _indexes(connection, table)]
         finish = [statement for _, _, statement, _ in indexes] + [f"ANALYZE {table}_next" for table in TABLES]
-        # The dictionary of names, which nobody reads before the swap: nothing is published, so nothing is found by it.
+        # The dictionaries of the searches: nobody reads them before the swap, for nothing is published.
         finish.insert(0, "SELECT fill_names('practitioner_search_next')")
+        finish.insert(0, "SELECT fill_structures('organization_search_next')")
         _work(settings, [_statement(statement) for statement in finish], lambda _: None)
         return _swap(connection, indexes)
 
@@ -273,7 +274,7 @@ def _exchange(connection: Connection, indexes: Sequence[Index]) -> int:
             )
         for index in indexes:
             _rename(connection, *index)
-        connection.execute("SELECT follow_names()")
+        connection.execute("SELECT follow_names(), follow_structures()")
         connection.execute(f"ALTER TABLE change ATTACH PARTITION change_head {range_of_head}".encode())
         edition = int(_value(connection, NUMBERED))
         connection.execute("DROP SEQUENCE publication_next_number")

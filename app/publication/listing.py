@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.answers import body_tag, tagged, tell_shown
 from app.budgets.charging import BudgetExhausted, affordable
-from app.paging import COUNTED, ListQuery, Position, next_link, page_body, require_single_values, with_member
+from app.paging import COUNTED, ListQuery, Position, Total, next_link, page_body, require_single_values, with_member
 from app.publication.reading import Pool
 
 PAGE = SQL("""
@@ -35,11 +35,16 @@ NO_MATCH = SQL("NULL")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page as it came from the database: rows of (document, match, sort key…), one more than asked if there is."""
+    """One page as it came from the database: rows of (document, match, sort key…), one more than asked if there is.
+
+    `count` goes up to one more than `counted`. `resume`: where a page that is short goes on, having read its share.
+    """
 
     edition: int
     count: int
     rows: Sequence[tuple[Any, ...]]
+    counted: int = COUNTED
+    resume: Position | None = None
 
 
 @dataclass(frozen=True)
@@ -133,12 +138,18 @@ async def disclosed(request: Request, kind: str, query: ListQuery, found: Found)
     return _listed(request, query, found, shown, cut=BudgetExhausted.code if shown < len(page) else None)
 
 
+def total_of(found: Found) -> Total:
+    """How many fit, as it is told."""
+    return Total.of(found.count, found.counted)
+
+
 def _listed(request: Request, query: ListQuery, found: Found, most: int, cut: str | None = None) -> Response:
     page, more = found.rows[:most], len(found.rows) > most
-    following = request.app.state.cursors.seal(binding(request, query), page[-1][2:]) if more else None
+    position = page[-1][2:] if more else found.resume
+    following = None if position is None else request.app.state.cursors.seal(binding(request, query), position)
     items = [document if match is None else with_member(document, "match", match) for document, match, *_ in page]
     tell_shown(request, len(items))
-    body = page_body(items, following, found.count, found.edition, cut)
+    body = page_body(items, following, total_of(found), found.edition, cut)
     return tagged(request, body, body_tag(body), found.edition, next_link(request, following))
 
 

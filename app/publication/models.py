@@ -239,6 +239,47 @@ class OrganizationSearch(Base):
     parent: Mapped[OptionalKey]
 
 
+class StructureLabel(Base):
+    """What a search for words of structures compares: names, then `@` before each word of town and postal code.
+
+    One row per published structure, kept by triggers on organization_search, as the three tables below are
+    (migration 0014).
+    """
+
+    __tablename__ = "structure_label"
+
+    key: Mapped[Key] = mapped_column(primary_key=True)
+    label: Mapped[Key]
+
+
+class StructurePosting(Base):
+    """Under each word the structures whose label holds it, in the order in which they are found."""
+
+    __tablename__ = "structure_posting"
+
+    word: Mapped[Key] = mapped_column(primary_key=True)
+    label: Mapped[Key] = mapped_column(primary_key=True)
+    key: Mapped[Key] = mapped_column(primary_key=True)
+
+
+class StructureWord(Base):
+    """Every word once, and how many structures hold it: the rarest of those asked is looked through."""
+
+    __tablename__ = "structure_word"
+
+    word: Mapped[Key] = mapped_column(primary_key=True)
+    holders: Mapped[int]
+
+
+class StructureDeletion(Base):
+    """A word as it is and with one letter left out: two words one edit apart have one of these forms in common."""
+
+    __tablename__ = "structure_deletion"
+
+    deletion: Mapped[Key] = mapped_column(primary_key=True)
+    word: Mapped[Key] = mapped_column(primary_key=True)
+
+
 class MailboxSearch(Base):
     """What a list of mailboxes filters by: one row per published mailbox."""
 

@@ -92,6 +92,14 @@ async def by_ids(reads: Reads, kind: str, ids: Sequence[str]) -> tuple[bytes, li
     return rows[0].edition, [row for row in rows if result.get_value(row.number, 1) is not None]
 
 
+async def by_ids_at(moment: Pool, kind: str, ids: Sequence[str]) -> tuple[int, list[tuple[str, str]]]:
+    """As `by_ids`, among other reads of one moment (app.publication.moment): (edition, every (key, document))."""
+    async with moment.connection() as connection, psycopg.AsyncRawCursor(connection) as cursor:
+        await cursor.execute(BY_IDS.sql, [kind, list(ids), MOST_CANDIDATES])
+        rows = await cursor.fetchall()
+    return rows[0][0], [(key, document) for _, document, _, key in rows if document is not None]
+
+
 def text_array(texts: Sequence[str]) -> bytes:
     """These texts as PostgreSQL writes an array."""
     quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)

@@ -12,6 +12,7 @@ from psycopg.sql import SQL, Composed, Literal
 from app.db import libpq_url
 from app.paging import Position
 from app.publication.listing import Found, Selection
+from app.publication.moment import Moment
 from app.publication.reading import Pool
 from app.settings import Settings
 
@@ -39,17 +40,6 @@ class Portion(NamedTuple):
     is_last: bool
 
 
-class _Snapshot:
-    """A pool of one connection, in a transaction that sees one edition."""
-
-    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        self._connection = connection
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-        yield self._connection
-
-
 @asynccontextmanager
 async def snapshot(settings: Settings) -> AsyncIterator[Pool]:
     """Reads of one edition, until its connection is closed. Raises psycopg.OperationalError."""
@@ -63,7 +53,7 @@ async def snapshot(settings: Settings) -> AsyncIterator[Pool]:
     )
     try:
         await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-        yield _Snapshot(connection)
+        yield Moment(connection)
     finally:
         await connection.close()
 
@@ -102,10 +92,9 @@ class _Pages:
 
     async def read(self, rows: int) -> Portion:
         found = await self._search.page(self._pool, self._after, rows)
-        portion = Portion(found.edition, found.rows[:rows], len(found.rows) <= rows)
-        if portion.rows:
-            self._after = portion.rows[-1][2:]
-        return portion
+        is_more = len(found.rows) > rows
+        self._after = found.rows[rows - 1][2:] if is_more else found.resume
+        return Portion(found.edition, found.rows[:rows], self._after is None)
 
 
 class _Cursor:

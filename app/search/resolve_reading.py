@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, Self
 
-import psycopg
-
-from app.publication.reading import BY_IDS, MOST_CANDIDATES, Pool
+from app.publication.moment import at_one_moment
+from app.publication.reading import Pool, by_ids_at
 
 # A structure with more is none that anybody could choose a mailbox of by rules.
 MOST_MAILBOXES = 5_000
@@ -35,20 +34,18 @@ class Published(NamedTuple):
 
 
 class Snapshot:
-    """Reads within one transaction: they belong together, and to `edition`."""
+    """Reads of one moment: they belong together, and to `edition`."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[Any], edition: int) -> None:
-        self._connection = connection
+    def __init__(self, moment: Pool, edition: int) -> None:
+        self._moment = moment
         self.edition = edition
 
     async def documents(self, kind: str, asked: str | None, ids: Collection[str]) -> list[Published]:
         """The resources that one of `ids` means; the key itself, `asked`, means its own resource alone."""
         if not ids:
             return []
-        # The statement of look-ups, with its `$1`.
-        async with psycopg.AsyncRawCursor(self._connection) as cursor:
-            await cursor.execute(BY_IDS.sql, [kind, list(ids), MOST_CANDIDATES])
-            found = [Published.of(key, text) for _, text, _, key in await cursor.fetchall() if text is not None]
+        _, documents = await by_ids_at(self._moment, kind, list(ids))
+        found = [Published.of(key, text) for key, text in documents]
         return [each for each in found if each.key == asked] or found
 
     async def mailboxes(self, practitioners: Iterable[str], organizations: Iterable[str]) -> list[Published]:
@@ -61,15 +58,15 @@ class Snapshot:
             "organizations": list(organizations),
             "most": MOST_MAILBOXES + 1,
         }
-        cursor = await self._connection.execute(HELD, parameters, prepare=False)
-        return [Published.of(key, text) for key, text in await cursor.fetchall()]
+        async with self._moment.connection() as connection:
+            cursor = await connection.execute(HELD, parameters, prepare=False)
+            return [Published.of(key, text) for key, text in await cursor.fetchall()]
 
 
 @asynccontextmanager
 async def snapshot(pool: Pool) -> AsyncIterator[Snapshot]:
     """The directory as it is now, while it may go on changing."""
-    async with pool.connection() as connection, connection.transaction():
-        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor = await connection.execute("SELECT edition FROM directory")
-        row = await cursor.fetchone()
-        yield Snapshot(connection, row[0] if row else 0)
+    async with at_one_moment(pool) as moment:
+        async with moment.connection() as connection:
+            row = await (await connection.execute("SELECT edition FROM directory")).fetchone()
+        yield Snapshot(moment, row[0] if row else 0)

@@ -1,4 +1,4 @@
-"""Find the right address: the dictionary of names that the forgiving search reads; and a lock that writes lacked."""
+"""Find the right address: what the forgiving searches read; and a lock that writes lacked."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
 # Each has a file that makes it, and one, `…_down`, that takes it away.
-PARTS = ("names", "writes")
+PARTS = ("names", "structures", "writes")
 
 
 def upgrade() -> None:

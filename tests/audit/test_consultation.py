@@ -72,6 +72,7 @@ def test_each_read_of_the_directory_is_noted_with_what_it_showed(
             (client.get(f"/v1/practitioners/{RPPS}", headers=reader), key, 1),
             (client.get("/v1/practitioners?family=exemple&limit=1", headers=reader), key, 1),
             (client.get("/v1/mailboxes", headers=reader), key, 1),
+            (client.get("/v1/search?q=exemple", headers=reader), key, 2),
             (client.post("/v1/mailboxes/lookup", json={"addresses": [ADDRESS, "no@body.fr"]}, headers=reader), key, 1),
             (client.post("/v1/mailboxes/check", json={"addresses": [ADDRESS, "no@body.fr"]}, headers=reader), key, 1),
             (client.get("/v1/changes", headers=reader), key, 3),

@@ -147,9 +147,6 @@ class Walk:
         answer = await self._ask("POST", "/v1/mailboxes/lookup", {"addresses": every})
         if answer.status == 200 and any(result["found"] for result in answer.json["results"]):
             self.wrong.append("a look-up of many found a hidden mailbox")
-        answer = await self._ask("POST", "/v1/mailboxes/check", {"addresses": every})
-        if answer.status == 200 and any(result["reason"] != "unknown" for result in answer.json["results"]):
-            self.wrong.append("a check of many told a hidden mailbox from one that never was")
         never = [f"jamais@{address.partition('@')[2]}" for address in every]
         answer = await self._ask("POST", "/v1/mailboxes/check", {"addresses": [*every, *never]})
         if answer.status == 200:

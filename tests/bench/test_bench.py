@@ -16,6 +16,7 @@ from tests.bench import (
     national,
     search_report,
     search_table,
+    structures,
 )
 from tests.bench.__main__ import run
 from tests.bench.filled import filled, repeat
@@ -143,6 +144,13 @@ def test_the_benchmark_of_exports_measures_every_figure() -> None:
     lines = exporting.run(3_000)
     assert [line.what for line in lines if line.value < 0 or not line.passes] == []
     assert "export of 3,000 mailboxes, NDJSON" in rendered(lines)
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_structures_asks_every_kind_of_question() -> None:
+    lines = structures.run(2_000, repeats=1, most=None)
+    assert [line.what for line in lines if line.value <= 0] == []
+    assert sum(line.what.endswith("median") for line in lines) == len(structures.KINDS)
 
 
 def test_a_missed_figure_is_marked() -> None:

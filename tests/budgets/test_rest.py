@@ -39,6 +39,7 @@ SHOWS_PERSONS: dict[str, Callable[[TestClient, int], Any]] = {
     "/v1/practitioners/lookup": lambda client, n: client.post(
         "/v1/practitioners/lookup", json={"ids": [f"9990000{n:04}"]}
     ),
+    "/v1/search": lambda client, n: client.get(f"/v1/search?q=9990000{n:04}"),
     "/v1/mailboxes/{address}": lambda client, n: client.get(f"/v1/mailboxes/M{n}@{DOMAIN}"),
     "/v1/mailboxes": lambda client, n: client.get(f"/v1/mailboxes?practitioner=9990000{n:04}"),
     "/v1/mailboxes/lookup": lambda client, n: client.post(

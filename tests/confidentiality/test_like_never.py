@@ -126,6 +126,7 @@ def questions(address: str, caller: str) -> Iterator[tuple[str, str, Any, Header
     for method, target in (
         ("GET", path),
         ("HEAD", path),
+        ("GET", f"/v1/search?q={quote(address)}"),
         ("GET", path.upper().replace("/V1/MAILBOXES", "/v1/mailboxes")),
     ):
         yield method, target, None, ()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from app.paging import Cursors, decode, encode, page_body, with_member
+from app.paging import Cursors, Total, decode, encode, page_body, with_member
 from app.problems import CursorInvalid
 from app.publication.feed import FeedCursors
 
@@ -80,7 +80,7 @@ def test_a_feed_cursor_is_ours_foreign_or_garbage(epoch: str, sequence: int, pla
 
 
 def test_a_body_says_when_its_total_is_not_exact() -> None:
-    assert page_body(['{"a":1}', "{}"], "c", 10_001, 7) == (
+    assert page_body(['{"a":1}', "{}"], "c", Total.of(10_001), 7) == (
         b'{"items":[{"a":1},{}],"next":"c","total":{"value":10000,"exact":false},"edition":7}'
     )
 

@@ -78,7 +78,7 @@ def test_without_a_name_every_structure_is_listed_once_by_its_main_name(found: A
         ("parent=990000093", ["10"]),
         ("parent=1990000093", ["10"]),
         ("name=ch etoile&department=25", ["10", "36"]),
-        ("name=etoile", []),
+        ("name=etoile", ["10", "28", "36"]),
         ("city=besan", []),
     ],
 )

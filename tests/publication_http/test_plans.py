@@ -13,11 +13,15 @@ from app.mailboxes import queries as mailboxes
 from app.mailboxes.schemas import MailboxQuery
 from app.main import create_app
 from app.organizations import queries as organizations
+from app.organizations.by_name import FIRST, ByName, Reading
 from app.organizations.schemas import OrganizationQuery
+from app.organizations.words import DICTIONARY, Asked
+from app.paging import Position
 from app.pipelined import Statement
 from app.practitioners import queries as practitioners
 from app.practitioners.schemas import PractitionerQuery
 from app.publication import feed
+from app.publication.listing import Selection
 from app.publication.reading import BY_IDS, BY_IDS_IN_BATCH
 from app.search.check_reading import KNOWN
 from app.settings import Settings
@@ -41,8 +45,9 @@ INSERT INTO practitioner_search
   SELECT 'p' || n, 'name' || n % 2000, 'given' || n % 300, '{10}', '{}', ARRAY[(n % 95)::text], '{}', '{}', '{}', true
   FROM generate_series(1, 20000) n;
 INSERT INTO organization_search (name_key, key, main, city_key, department)
-  SELECT 'name' || n % 5000, 'o' || n, true, 'city' || n % 400, n % 95 FROM generate_series(1, 20000) n;
+  SELECT 'name' || n % 5000 || ' of', 'o' || n, true, 'city' || n % 400, n % 95 FROM generate_series(1, 20000) n;
 ANALYZE publication, alias, change, mailbox_search, practitioner_search, organization_search;
+ANALYZE structure_label, structure_posting, structure_word, structure_deletion;
 """
 # Of one row, or empty here.
 SMALL = ("directory", "trust_edition", "withdrawn")
@@ -51,6 +56,15 @@ NO_KEYS = {"name": None, "family": None, "given": None, "city": None}
 
 def people(**keys: str) -> tuple[Composed, dict[str, Any]]:
     return practitioners.of_query(PractitionerQuery(), {**NO_KEYS, **keys}).statement(None, 50)
+
+
+def structures(
+    name: str, *words: dict[str, int], near: dict[str, int] | None = None, after: Position = FIRST, **filters: str
+) -> tuple[Composed, dict[str, Any]]:
+    asked = [Asked("", each, near or {}) for each in words]
+    search = organizations.of_query(OrganizationQuery(**filters), name, filters.get("city"))
+    assert isinstance(search, ByName)
+    return search.statement(Reading.of(asked), after, 50)
 
 
 STATEMENTS: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -62,21 +76,50 @@ STATEMENTS: dict[str, tuple[Any, dict[str, Any]]] = {
     "family": people(family="name7"),
     "one box": people(name="given7 name7"),
     "given": people(given="given7"),
-    "structure": organizations.of_query(OrganizationQuery(), "name77", None).statement(None, 50),
-    "structure in a city": organizations.of_query(OrganizationQuery(), None, "city7").statement(None, 50),
+    "structure": structures("name77", {"name77": 4}),
+    "structure by words": structures("of name77", {"of": 20_000}, {"name77": 4}),
+    "structure by a frequent word": structures("of", {"of": 20_000}),
+    "structure, page on": structures("of", {"of": 20_000}, after=(2, 2, " name7 of ", "o7")),
+    "structure nearly so": structures("nam77", {"name77": 4}, near={"name777": 4, "@city7": 50}),
+    "structure in a city": structures("of", {"of": 20_000}, city="city7"),
+    "structures of a city": Selection(
+        "organization", "organization_search", organizations.ORDER, (SQL("s.city_key = 'city7'"),)
+    ).statement(None, 50),
+    "words": (SQL(DICTIONARY), {"positions": [0, 0], "forms": ["name77", "name7"], "plain": [True, False]}),
 }
 
 
-@pytest.mark.parametrize("name", STATEMENTS)
-def test_a_hot_statement_scans_no_table(database: Database, name: str) -> None:
+def planned(database: Database, name: str) -> str:
+    """The plan of a statement in a directory of 20 000 of each kind."""
     connection = database.connect()
     connection.execute(FILL.encode())
     statement, parameters = STATEMENTS[name]
     with psycopg.ClientCursor(connection) as cursor:
         cursor.execute(SQL("EXPLAIN {}").format(statement), parameters)
-        plan = "\n".join(line for (line,) in cursor)
+        return "\n".join(line for (line,) in cursor)
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_hot_statement_scans_no_table(database: Database, name: str) -> None:
+    plan = planned(database, name)
     scanned = [line for line in plan.splitlines() if "Seq Scan" in line and not any(map(line.__contains__, SMALL))]
     assert scanned == [], plan
+
+
+@pytest.mark.parametrize("name", [name for name in STATEMENTS if name.startswith("structure")])
+def test_a_search_for_structures_reads_ordered_indexes(database: Database, name: str) -> None:
+    plan = planned(database, name)
+    read = set(re.findall(r"(?:Index Scan on|Scan using) (\w+)", plan))
+    assert read <= {
+        "pk_structure_posting",
+        "pk_organization_search",
+        "ix_organization_search_name_key_key",
+        "ix_organization_search_key",
+        "ix_organization_search_city_key_name_key_key",
+        "pk_publication",
+    }, plan
+    # Postings come in the order of the page: a sort of all that hold a word would grow with the country.
+    assert "pk_structure_posting" in read or name == "structures of a city", plan
 
 
 HOT: dict[str, tuple[Statement, str, set[str]]] = {
