@@ -6,10 +6,11 @@ SHORTEST, LONGEST = 3, 40
 def deletions(word: str) -> list[str]:
     """The word, and the word with one letter left out: two words one edit apart have one of these in common.
 
-    None for a word too short for an edit to mean anything, or longer than any name; of SHORTEST letters only the word
-    itself, which then is a longer one with a letter left out. Twin of `name_deletions` (0014).
+    None for a word in which one edit means nothing: too short, longer than any name, or a number; of SHORTEST letters
+    only the word itself, which then is a longer one with a letter left out. `name_deletions` and `structure_deletions`
+    (migration 0014) make the same forms of the words that the dictionaries hold.
     """
-    if not SHORTEST <= len(word) <= LONGEST:
+    if not SHORTEST <= len(word) <= LONGEST or not word.isalpha():
         return []
     if len(word) == SHORTEST:
         return [word]

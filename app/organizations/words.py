@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.publication.reading import Pool
-from app.publication.spelling import deletions, is_one_edit
+from app.spelling import deletions, is_one_edit
 
 # Twin of the function `structure_articles` (migration 0014).
 ARTICLES = frozenset(("a", "au", "aux", "d", "de", "des", "du", "en", "et", "l", "la", "le", "les"))

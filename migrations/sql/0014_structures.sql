@@ -53,7 +53,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT ARRAY[
   'sessad', 'service d education speciale et de soins a domicile',
   'sisa', 'societe interprofessionnelle de soins ambulatoires', 'smr', 'soins medicaux et de readaptation',
   'ssiad', 'service de soins infirmiers a domicile', 'ssr', 'soins de suite et de readaptation',
-  'usld', 'unite de soins de longue duree', 'dr', 'docteur', 'labo', 'laboratoire', 'phie', 'pharmacie',
+  'usld', 'unite de soins de longue duree', 'dr', 'docteur', 'st', 'saint', 'ste', 'sainte', 'labo', 'laboratoire', 'phie', 'pharmacie',
   'pr', 'professeur'] $$;
 COMMENT ON FUNCTION structure_abbreviations IS 'Abbreviations of the field, each followed by what it stands for, folded.';
 
