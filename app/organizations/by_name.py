@@ -17,6 +17,7 @@ from typing import Any
 
 from psycopg.sql import SQL, Composable, Composed, Literal
 
+from app.organizations.meeting import left_off, met
 from app.organizations.words import TOWN, Asked, Terms, asked_words, look_up
 from app.paging import Position
 from app.publication.listing import Found, after_parameters, all_of, fetch
@@ -31,7 +32,7 @@ WORDED, NEAR = 2, 3
 # Where more than these fit exactly, nobody is asked whether something else was meant.
 FEW = 10
 # Postings that one page reads, and structures that are counted: what keeps any question below 15 ms.
-WINDOW, COUNTED = 8_000, 1_000
+WINDOW, COUNTED = 5_000, 1_000
 
 BEGINS = SQL("s.name_key >= %(name)s AND s.name_key < %(after_name)s")
 # Few names of one structure, found by its key whatever the planner believes of the names (hence `OFFSET 0`).
@@ -45,11 +46,11 @@ FITS = "EXISTS (SELECT FROM (SELECT * FROM organization_search x WHERE x.key = p
 POSTINGS = "SELECT x.label, x.key FROM structure_posting x WHERE x.word = {} AND {}"
 AFTER = SQL("(x.label, x.key) > (%(posted_label)s, %(posted_key)s)")
 IN_ORDER = "SELECT u.label, u.key FROM ({}) u ORDER BY u.label, u.key LIMIT {}"
-# Where the window of a page ends.
-WINDOW_END = """
-SELECT 0, 0, '', NULL, %(last)s::int, %(last)s::int, e.label, e.key
-FROM (SELECT 1) one LEFT JOIN (SELECT u.label, u.key FROM ({}) u ORDER BY u.label, u.key OFFSET {} LIMIT 1) e ON true
+# Where the share of a page ends.
+END = """
+SELECT 0, 0, '', NULL, %(last)s::int, %(last)s::int, e.label, e.key FROM (SELECT 1) one LEFT JOIN ({}) e ON true
 """
+WINDOW_END = "SELECT u.label, u.key FROM ({}) u ORDER BY u.label, u.key OFFSET {} LIMIT 1"
 NONE = SQL("SELECT ''::text AS label, ''::text AS key WHERE false")
 NEVER, ALWAYS = SQL("false"), SQL("true")
 
@@ -78,7 +79,6 @@ class ByName:
         holds, nearly_holds = (_holds([getattr(each, how) for each in reading.asked]) for how in ("same", "any"))
         is_near, is_first = after[1] == NEAR, after == FIRST
         # What was counted is read again where a stage begins anew; where it goes on, the postings are.
-        on = AFTER if after[1] == WORDED else ALWAYS
         nearly = [nearly_holds, SQL("NOT ({})").format(holds), NOT_BEGUN, fits]
         statement = SQL(BY_NAME).format(
             begins=BEGINS,
@@ -88,11 +88,15 @@ class ByName:
             fits=fits,
             holds=holds,
             nearly_holds=nearly_holds,
-            words_all=_window(reading.words, ALWAYS),
-            words_on=SQL("SELECT * FROM held ORDER BY label, key") if is_first else _window(reading.words, on),
+            words_all=reading.source(WORDED),
+            words_on=(
+                SQL("SELECT * FROM held ORDER BY label, key")
+                if is_first
+                else reading.source(WORDED, goes_on=after[1] == WORDED)
+            ),
             holds_on=ALWAYS if is_first else all_of([holds, fits]),
-            near_all=_window(reading.near, ALWAYS),
-            near_on=_window(reading.near, AFTER) if is_near else SQL("SELECT * FROM nearly_held"),
+            near_all=reading.source(NEAR),
+            near_on=reading.source(NEAR, goes_on=True) if is_near else SQL("SELECT * FROM nearly_held"),
             nearly_holds_on=all_of(nearly) if is_near else ALWAYS,
         )
         return statement, {**self._parameters(after, limit), "may_be_near": reading.may_be_near}
@@ -115,19 +119,21 @@ class ByName:
 
     async def _ended(self, moment: Pool, reading: "Reading", page: Found, after: Position, limit: int) -> Found:
         """The page with what is known of its end: where to go on when it is short, and whether the total is known."""
-        last = page.rows[0][2] if page.rows else after[0] or (NEAR if reading.may_be_near else WORDED)
-        driver = reading.near if last == NEAR else reading.words
-        page = replace(page, counted=COUNTED)
-        if sum(driver.values()) <= WINDOW:
-            return page
-        if page.count <= COUNTED:
-            page = replace(page, counted=page.count, count=page.count + 1)
+        decided = page.rows[0][2] if page.rows else after[0] or (NEAR if reading.may_be_near else WORDED)
+        last = NEAR if decided == NEAR else WORDED
+        whole = replace(page, counted=COUNTED)
+        if sum((reading.near if last == NEAR else reading.words).values()) <= WINDOW:
+            return whole
+        part = whole if page.count > COUNTED else replace(page, counted=page.count, count=page.count + 1)
         if len(page.rows) > limit:
-            return page
-        on = AFTER if after[1] == last else ALWAYS
-        statement = SQL(WINDOW_END).format(_union(driver, on), Literal(WINDOW - 1))
+            return part
+        goes_on = after[1] == last
+        statement = SQL(END).format(reading.end(last, goes_on=goes_on))
         end = await fetch(moment, statement, {**self._parameters(after, limit), "last": last})
-        return replace(page, resume=tuple(end.rows[0][2:]) if end.rows[0][4] is not None else None)
+        position = tuple(end.rows[0][2:])
+        if position[-1] is None:
+            return part if goes_on else whole
+        return replace(part, resume=position)
 
 
 @dataclass(frozen=True)
@@ -150,6 +156,30 @@ class Reading:
             _rarest([each.any for each in asked], towns) if any(each.near for each in asked) else {},
         )
 
+    def source(self, stage: int, *, goes_on: bool = False) -> Composable:
+        """Structures among which those of a stage are, in order: what one page reads of them."""
+        rarest, words = self._of(stage)
+        if not rarest:
+            return NONE
+        if self._leaps(rarest):
+            return met(words, rarest, goes_on=goes_on)
+        return SQL(IN_ORDER).format(_union(rarest, AFTER if goes_on else ALWAYS), Literal(WINDOW))
+
+    def end(self, stage: int, *, goes_on: bool) -> Composable:
+        """Where that ends before the last of them; else no row."""
+        rarest, words = self._of(stage)
+        if self._leaps(rarest):
+            return left_off(words, rarest, goes_on=goes_on)
+        return SQL(WINDOW_END).format(_union(rarest, AFTER if goes_on else ALWAYS), Literal(WINDOW - 1))
+
+    def _of(self, stage: int) -> tuple[Terms, Sequence[Terms]]:
+        if stage == NEAR:
+            return self.near, [each.any for each in self.asked]
+        return self.words, [each.same for each in self.asked]
+
+    def _leaps(self, rarest: Terms) -> bool:
+        return len(self.asked) > 1 and sum(rarest.values()) > WINDOW
+
     @property
     def may_be_near(self) -> bool:
         """Words that so many hold are not misspelt."""
@@ -166,10 +196,6 @@ def _rarest(words: Sequence[Terms], towns: Sequence[Terms]) -> Terms:
     if not words or not all(words) or not all(towns):
         return {}
     return min([*words, *towns], key=lambda terms: sum(terms.values()))
-
-
-def _window(terms: Terms, on: Composable) -> Composable:
-    return SQL(IN_ORDER).format(_union(terms, on), Literal(WINDOW)) if terms else NONE
 
 
 def _union(terms: Terms, on: Composable) -> Composed:

@@ -11,6 +11,8 @@ from app.spelling import deletions, is_one_edit
 ARTICLES = frozenset(("a", "au", "aux", "d", "de", "des", "du", "en", "et", "l", "la", "le", "les"))
 # Before a word of the town or the postal code, in the dictionary and in labels.
 TOWN = "@"
+# Letters of a word in which a slip is looked for: among words of so many kinds, of three letters too many are near.
+SHORTEST_WITH_SLIP = 4
 # Spellings that one word may stand for besides its own, those of most structures first.
 MOST_SPELLINGS = 8
 LETTERS = re.compile(r"\b[a-z](?: [a-z])+\b")
@@ -68,7 +70,8 @@ async def look_up(pool: Pool, words: Sequence[str]) -> list[Asked]:
 
 
 def _forms(word: str) -> list[tuple[str, bool]]:
-    shortened = [(mark + form, False) for form in deletions(word) for mark in ("", TOWN)]
+    forms = deletions(word) if len(word) >= SHORTEST_WITH_SLIP else []
+    shortened = [(mark + form, False) for form in forms for mark in ("", TOWN)]
     return [(word, True), (TOWN + word, True), *shortened]
 
 

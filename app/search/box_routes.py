@@ -34,13 +34,22 @@ async def search(request: Request, query: Annotated[BoxQuery, Query()]) -> Respo
     async with at_one_moment(request.app.state.pool) as moment:
         name = (await folded(moment, {"q": query.q}))["q"] if means is Means.NAME else None
         require_narrow(request, {"q": query.q if name is None else name}, ())
-        found = await box.look(moment, query.q, means, name, query.limit)
+        try:
+            found = await box.look(moment, query.q, means, name, query.limit)
+        except InvalidRequest as refused:
+            raise _of_the_box(refused) from None
     shown = {kind: await _shown(request, kind, each, query.limit) for kind, each in found.items()}
     tell_shown(request, sum(shown.values()))
     groups = [_group(kind, query, means, each, shown[kind]) for kind, each in found.items()]
     edition = max(each.edition for each in found.values())
     body = f'{{"meant":"{means.value}",{",".join(groups)},"edition":{edition}}}'.encode()
     return tagged(request, body, body_tag(body), edition)
+
+
+def _of_the_box(refused: InvalidRequest) -> InvalidRequest:
+    """What a search for names refuses, said of the parameter that this caller gave."""
+    faults = [{**fault, "pointer": "/query/q"} for fault in refused.members["errors"]]
+    return InvalidRequest(refused.detail, errors=faults)
 
 
 async def _shown(request: Request, kind: str, found: Found, limit: int) -> int:

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from starlette.testclient import TestClient
 
-from app.organizations import by_name
+from app.organizations import by_name, meeting
 from app.organizations.schemas import OrganizationPage
 from tests.builders import a_structure, publish
 
@@ -67,13 +67,15 @@ def test_pages_hold_whoever_fits_all_the_time_while_others_write(
     assert len(set(told)) == len(told)
 
 
-@pytest.mark.parametrize("window", [1, 2, 3])
+@pytest.mark.parametrize("share", [1, 2, 3])
 def test_a_page_that_read_its_share_says_so_and_goes_on(
-    client: TestClient, kept: list[str], monkeypatch: pytest.MonkeyPatch, window: int
+    client: TestClient, kept: list[str], monkeypatch: pytest.MonkeyPatch, share: int
 ) -> None:
     worded = [kept[3], kept[0], kept[2]]
-    monkeypatch.setattr(by_name, "WINDOW", window)
-    for name, wanted in (("port lac", worded), ("portt lac", [worded[0], kept[4], *worded[1:]])):
+    monkeypatch.setattr(by_name, "WINDOW", 1)
+    monkeypatch.setattr(meeting, "LEAPS", share)
+    near = [worded[0], kept[4], *worded[1:]]
+    for name, wanted in (("port lac", worded), ("portt lac", near), ("ports", [kept[4], "1990000009"])):
         told = pages(client, name, 50)
         assert keys_of(told) == wanted
         assert len(told) > 1
