@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import arrivals, digest, ldap_national, load, national
+from tests.bench import arrivals, digest, http_table, ldap_national, load, national
 from tests.bench.__main__ import run
 from tests.bench.filled import filled, repeat
 from tests.bench.table import Line, rendered
@@ -64,6 +64,22 @@ def test_the_benchmark_of_ldap_measures_every_figure() -> None:
         "100 mailboxes hidden",
         "exporter, add",
         "LDAP first",
+    ):
+        assert what in table
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_look_ups_measures_every_figure() -> None:
+    lines = http_table.run(500, http_table.Length(seconds=1, times=1), [1])
+    assert [line.what for line in lines if line.value < 0] == []
+    table = rendered(lines)
+    for what in (
+        "bare ASGI",
+        "practitioner by RPPS, 32 conn.",
+        "organization by FINESS",
+        "304",
+        "404",
+        "batch of 1000",
     ):
         assert what in table
 
