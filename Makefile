@@ -1,7 +1,7 @@
 # annuaire, by make. `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test demo test test-faults test-model test-follower check bench bench-import bench-harvest bench-load bench-ldap bench-network bench-digest bench-search fix types db migration openapi docs clean
+.PHONY: help setup system system-test demo test test-faults test-model test-follower check bench bench-import bench-harvest bench-load bench-ldap bench-network bench-digest bench-search bench-http fix types db migration openapi docs clean
 
 # The newest way in that is new enough; PYTHON=… chooses.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -83,6 +83,9 @@ bench-digest: setup ## the digest of 3.5 million resources, beside a scan of its
 bench-search: setup ## the search at national size beside FTS5 and tantivy (about 15 minutes on a directory kept by ARGS="--keep DIR")
 	@UV_PROJECT_ENVIRONMENT=.venv VIRTUAL_ENV= $(BIN)/uv sync -q --frozen --inexact --group bench $(UV_CERTS) --python $(BIN)/python
 	$(BIN)/python -m tests.bench.search_table $(ARGS)
+
+bench-http: setup ## look-ups and batches beside pgbench and a bare ASGI route, with the app's CPU for each (about 10 minutes; asked by wrk where it is installed)
+	$(BIN)/python -m tests.bench.http_table $(ARGS)
 
 fix: setup ## format, and repair what the linter can
 	$(BIN)/ruff format

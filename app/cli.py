@@ -11,13 +11,12 @@ from typing import Annotated
 
 import psycopg
 import typer
-import uvicorn
 
 from app import db, logs
 from app.access.audit_commands import app as audit_app
 from app.access.client_commands import app as client_app
 from app.access.commands import app as key_app
-from app.access.peppers import PepperMissing
+from app.access.peppers import PepperMissing, Peppers
 from app.console import DIFFERENCES, DONE, INTERRUPTED, REFUSED, USAGE, Refused, emit, one_line, refuse, say
 from app.doctor import examine, missing_migrations
 from app.embedded.attach import settings_for
@@ -40,7 +39,6 @@ from app.trust.operator_commands import operator_app
 
 # What typer makes of a KeyboardInterrupt.
 TYPER_INTERRUPTED = 130
-GRACEFUL_SECONDS = 10
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -92,35 +90,29 @@ def serve(
     unix_socket: Annotated[
         Path | None, typer.Option(help="Listen on this socket instead, for a proxy on the same machine.")
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that answer; as many as cores is right. [ANNUAIRE_WORKERS, else 1]"),
+    ] = None,
     data_dir: DataDir = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Answer HTTP until stopped: one process, stateless."""
-    from app.main import create_app  # noqa: PLC0415 - the supervisor and short commands need no HTTP
+    """Answer HTTP until stopped, in one stateless process or several."""
+    from app.serving import serve as answer  # noqa: PLC0415 - the supervisor and short commands need no HTTP
 
     settings = settings_for(data_dir)
+    if workers is not None:
+        settings = settings.model_copy(update={"workers": workers})
     if host == LOOPBACK and unix_socket is None:
         require_free(port, use="the API", option="--port")
     try:
-        http = create_app(settings)
+        Peppers.of(settings)
     except PepperMissing as missing:
         raise Refused(one_line(missing), "setting.missing") from missing
     if as_json:
         emit({"api": f"unix:{unix_socket}" if unix_socket else f"http://{host}:{port}"}, as_json=True)
-    uvicorn.run(
-        http,
-        host=host,
-        port=port,
-        uds=str(unix_socket) if unix_socket else None,
-        # The peer must stay the peer: whom a header names is judged by app.access.proxy.
-        proxy_headers=False,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACEFUL_SECONDS,
-    )
+    answer(settings, host, port, unix_socket)
 
 
 @app.command(epilog="Example: annuaire worker --data-dir var")

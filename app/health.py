@@ -1,6 +1,7 @@
 """Whether this node is alive, ready, and what it measures. No metric carries an id, an address or a name."""
 
 import math
+import os
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ from alembic.script import ScriptDirectory
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from psycopg_pool import PoolTimeout
 from pydantic import BaseModel
 
@@ -24,6 +26,8 @@ SELECT d.edition, coalesce((SELECT loaded FROM source WHERE name = 'liste_blanch
        ARRAY(SELECT version_num FROM alembic_version), (SELECT count(*) FROM pending)
 FROM directory d
 """
+# Where several processes keep their counters together (prometheus_client reads it at import; see app.serving).
+SHARED_COUNTERS = "PROMETHEUS_MULTIPROC_DIR"
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 CHANNELS = ("publication", "ldap", "digest", "snapshot", "push")
 WEBHOOK_STATES = ("active", "failing", "disabled")
@@ -71,8 +75,8 @@ class Metrics:
         self._seconds = Histogram(
             "annuaire_http_request_seconds", "Time to answer", ["route"], buckets=SECONDS, registry=self.registry
         )
-        self._edition = Gauge("annuaire_edition", "Edition of the directory", registry=self.registry)
-        self._pending = Gauge("annuaire_pending", "Ids that wait to be published", registry=self.registry)
+        self._edition = self._gauge("annuaire_edition", "Edition of the directory")
+        self._pending = self._gauge("annuaire_pending", "Ids that wait to be published")
         self._editions = self._gauge("annuaire_channel_edition", "Edition that a channel holds", ["channel"])
         self._lag = self._gauge("annuaire_channel_lag_seconds", "Age of the oldest that it does not hold", ["channel"])
         self._late = self._gauge("annuaire_channel_late", "1 = its lag is beyond its limit", ["channel"])
@@ -82,7 +86,8 @@ class Metrics:
         self._waiters = self._gauge("annuaire_feed_waiters", "Readers that wait for the next change here")
 
     def _gauge(self, name: str, meaning: str, labels: Sequence[str] = ()) -> Gauge:
-        return Gauge(name, meaning, labels, registry=self.registry)
+        # What is set for one exposition: of several processes, the one that answers now.
+        return Gauge(name, meaning, labels, registry=self.registry, multiprocess_mode="mostrecent")
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request. Labels must stay few, so a method that we do not serve is `other`."""
@@ -104,7 +109,11 @@ class Metrics:
         self._kept.set(lag.feed_kept or 0)
         for each in WEBHOOK_STATES:
             self._webhooks.labels(each).set(getattr(lag, f"webhooks_{each}"))
-        return generate_latest(self.registry)
+        if SHARED_COUNTERS not in os.environ:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        return generate_latest(together)
 
 
 def schema_head() -> Sequence[str]:

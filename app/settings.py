@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     database_url: str = "postgresql:///annuaire"
     database_pool: int = Field(8, ge=1)
     statement_timeout_ms: int = Field(5_000, ge=0)
+    # Processes of `annuaire serve`.
+    workers: int = Field(1, ge=1)
 
     # Secret of the HMAC under which API keys are stored, and those before it, which still know their keys.
     key_pepper: SecretStr = SecretStr("")

@@ -102,7 +102,7 @@ class _Children:
     def start_servers(self) -> None:
         address = ["--host", LOOPBACK, "--port", str(self._options.port)]
         self._serve("worker", ["worker"], patience=30.0)
-        self._serve("api", ["serve", *address], patience=20.0)
+        self._serve("api", ["serve", *address, "--workers", "1"], patience=20.0)
 
     def wait_until_ready(self) -> None:
         """Raises Refused when nothing moves any more."""

@@ -34,19 +34,20 @@ def serving(environment: Mapping[str, str]) -> Iterator[tuple[int, int]]:
     command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
     with subprocess.Popen(command, env=dict(environment)) as process:
         try:
-            _wait_until_ready(process, port)
+            wait_for(process, port, "/readyz")
             yield port, process.pid
         finally:
             process.terminate()
             process.wait(30)
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int) -> None:
+def wait_for(process: "subprocess.Popen[bytes]", port: int, path: str) -> None:
+    """Until the server answers there. Raises RuntimeError."""
     for _ in range(300):
         if process.poll() is not None:
             raise RuntimeError("the API ended before it was ready")
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5):
                 return
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.1)

@@ -11,6 +11,7 @@ from tests.bench import (
     checking,
     digest,
     exporting,
+    http_table,
     ldap_national,
     load,
     national,
@@ -96,6 +97,22 @@ def test_the_benchmark_of_the_search_asks_every_kind_and_every_mistake(
     assert [kind.name for kind in found.kinds if not found.timed[search_report.OURS][kind.name].latencies] == []
     assert found.recall[search_report.OURS]["accent"].share == 1
     assert [line.what for line in found.lines if line.value < 0] == []
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_look_ups_measures_every_figure() -> None:
+    lines = http_table.run(500, http_table.Length(seconds=1, times=1), [1])
+    assert [line.what for line in lines if line.value < 0] == []
+    table = rendered(lines)
+    for what in (
+        "bare ASGI",
+        "practitioner by RPPS, 32 conn.",
+        "organization by FINESS",
+        "304",
+        "404",
+        "batch of 1000",
+    ):
+        assert what in table
 
 
 def test_an_extraction_is_repeated_under_other_addresses(tmp_path: Path) -> None:
