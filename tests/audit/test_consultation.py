@@ -73,6 +73,10 @@ def test_each_read_of_the_directory_is_noted_with_what_it_showed(
             (client.get("/v1/practitioners?family=exemple&limit=1", headers=reader), key, 1),
             (client.get("/v1/mailboxes", headers=reader), key, 1),
             (client.post("/v1/mailboxes/lookup", json={"addresses": [ADDRESS, "no@body.fr"]}, headers=reader), key, 1),
+            (
+                client.post("/v1/resolve", json={"practitioner": RPPS, "document": "letter"}, headers=reader),
+                *(key, 2),
+            ),
             (client.get("/v1/changes", headers=reader), key, 3),
             (client.get("/v1/mailboxes/nobody@ch-exemple.mssante.fr", headers=reader), key, 0),
             (client.get("/v1/digest", headers=reader), key, 0),
