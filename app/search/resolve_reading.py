@@ -35,11 +35,17 @@ class Published(NamedTuple):
 
 
 class Snapshot:
-    """Reads within one transaction: they belong together, and to `edition`."""
+    """Reads within one transaction: they belong together, and to its edition."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[Any], edition: int) -> None:
+    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self._connection = connection
-        self.edition = edition
+        self._edition: int | None = None
+
+    async def edition(self) -> int:
+        """Asked for only where nothing was read yet that tells it."""
+        if self._edition is None:
+            await self.documents("mailbox", None, [""])
+        return self._edition or 0
 
     async def documents(self, kind: str, asked: str | None, ids: Collection[str]) -> list[Published]:
         """The resources that one of `ids` means; the key itself, `asked`, means its own resource alone."""
@@ -47,7 +53,9 @@ class Snapshot:
             return []
         parameters = {"kind": kind, "ids": list(ids), "most": MOST_CANDIDATES}
         cursor = await self._connection.execute(BY_IDS, parameters)
-        found = [Published.of(row[1], row[2]) for row in await cursor.fetchall() if row[1] is not None]
+        rows = await cursor.fetchall()
+        self._edition = rows[0][0]
+        found = [Published.of(row[1], row[2]) for row in rows if row[1] is not None]
         return [each for each in found if each.key == asked] or found
 
     async def mailboxes(self, practitioners: Iterable[str], organizations: Iterable[str]) -> list[Published]:
@@ -66,9 +74,7 @@ class Snapshot:
 
 @asynccontextmanager
 async def snapshot(pool: Pool) -> AsyncIterator[Snapshot]:
-    """The directory as it is now, while it may go on changing."""
-    async with pool.connection() as connection, connection.transaction():
-        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor = await connection.execute("SELECT edition FROM directory")
-        row = await cursor.fetchone()
-        yield Snapshot(connection, row[0] if row else 0)
+    """The directory as it is now, while it may go on changing. The pool ends the transaction."""
+    async with pool.connection() as connection:
+        await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield Snapshot(connection)

@@ -6,12 +6,14 @@ from typing import Literal
 
 from starlette.requests import Request
 
-from app.budgets.breadth import require_narrow
+from app.budgets.breadth import SearchTooBroad, require_narrow
 from app.identifiers import InvalidIdentifier, MailboxAddress, organization_candidates, practitioner_keys
 from app.mailboxes.queries import by_address
 from app.mailboxes.use import STRUCTURAL, asked_words, services_of
 from app.practitioners.queries import of_query
 from app.practitioners.schemas import PractitionerQuery
+from app.problems import InvalidRequest
+from app.publication.listing import Found
 from app.publication.names import folded
 from app.search.resolve_choice import ReasonCode, persons_of, structures_of
 from app.search.resolve_parties import mailbox_parties, practitioner_party
@@ -65,17 +67,13 @@ async def asked_of(request: Request, body: Resolve) -> Asked | Nobody:
 
 async def _by_name(request: Request, body: Resolve) -> Asked | Nobody:
     """The only person of exactly this name; else those among whom to choose."""
-    pool = request.app.state.pool
-    texts = {"name": body.name, "family": body.family, "given": body.given, "city": body.city}
-    keys = await folded(pool, texts)
-    require_narrow(
-        request,
-        {name: keys[name] for name in NAMES},
-        [*(getattr(body, place) for place in PLACES), body.organization],
-    )
-    filters = {name: getattr(body, name) for name in (*NAMES, *PLACES, "organization")}
-    query = PractitionerQuery(**filters, limit=CANDIDATES, cursor=None)
-    found = await of_query(query, keys).page(pool, None, CANDIDATES)
+    try:
+        found = await _search(request, body)
+    except (InvalidRequest, SearchTooBroad) as refused:
+        faults = [
+            {**each, "pointer": each["pointer"].replace("/query/", "/body/")} for each in refused.members["errors"]
+        ]
+        raise type(refused)(refused.detail, errors=faults) from None
     exact = [row for row in found.rows if row[1] == "exact"]
     if len(exact) == 1:
         return Asked(practitioner=(exact[0][-1],))
@@ -86,6 +84,18 @@ async def _by_name(request: Request, body: Resolve) -> Asked | Nobody:
     shown = [(row[-1], row[0]) for row in meant]
     is_more = len(exact or found.rows) > CANDIDATES
     return Nobody("recipient.ambiguous" if exact else "recipient.inexact", people, is_more, shown)
+
+
+async def _search(request: Request, body: Resolve) -> Found:
+    """The search for professionals, as it is. Raises InvalidRequest, SearchTooBroad."""
+    pool = request.app.state.pool
+    texts = {"name": body.name, "family": body.family, "given": body.given, "city": body.city}
+    keys = await folded(pool, texts)
+    places = [*(getattr(body, place) for place in PLACES), body.organization]
+    require_narrow(request, {name: keys[name] for name in NAMES}, places)
+    filters = {name: getattr(body, name) for name in (*NAMES, *PLACES, "organization")}
+    query = PractitionerQuery(**filters, limit=CANDIDATES, cursor=None)
+    return await of_query(query, keys).page(pool, None, CANDIDATES)
 
 
 async def _by_address(request: Request, text: str, place: tuple[str, ...], service: frozenset[str]) -> Asked | Nobody:
