@@ -12,11 +12,11 @@ from app.publication.reading import Pool, by_ids_at
 MOST_MAILBOXES = 5_000
 
 # A person's own, and what structures hold: never somebody else's personal mailbox at that structure, nor a service's at
-# another structure because it names the person.
+# another structure because it names the person. NOT IN, since the index of types would be read for half the nation.
 HELD = """
 SELECT p.key, p.document FROM mailbox_search s JOIN publication p ON p.kind = 'mailbox' AND p.key = s.key
-WHERE (s.type IN ('PER', 'CAB') AND s.practitioners && %(practitioners)s::text[])
-   OR (s.type IN ('ORG', 'APP') AND s.organizations && %(organizations)s::text[])
+WHERE (s.type NOT IN ('ORG', 'APP') AND s.practitioners && %(practitioners)s::text[])
+   OR (s.type NOT IN ('PER', 'CAB') AND s.organizations && %(organizations)s::text[])
 LIMIT %(most)s
 """
 
@@ -34,17 +34,23 @@ class Published(NamedTuple):
 
 
 class Snapshot:
-    """Reads of one moment: they belong together, and to `edition`."""
+    """Reads of one moment: they belong together, and to its edition."""
 
-    def __init__(self, moment: Pool, edition: int) -> None:
+    def __init__(self, moment: Pool) -> None:
         self._moment = moment
-        self.edition = edition
+        self._edition: int | None = None
+
+    async def edition(self) -> int:
+        """Asked for only where nothing was read yet that tells it."""
+        if self._edition is None:
+            await self.documents("mailbox", None, [""])
+        return self._edition or 0
 
     async def documents(self, kind: str, asked: str | None, ids: Collection[str]) -> list[Published]:
         """The resources that one of `ids` means; the key itself, `asked`, means its own resource alone."""
         if not ids:
             return []
-        _, documents = await by_ids_at(self._moment, kind, list(ids))
+        self._edition, documents = await by_ids_at(self._moment, kind, list(ids))
         found = [Published.of(key, text) for key, text in documents]
         return [each for each in found if each.key == asked] or found
 
@@ -67,6 +73,4 @@ class Snapshot:
 async def snapshot(pool: Pool) -> AsyncIterator[Snapshot]:
     """The directory as it is now, while it may go on changing."""
     async with at_one_moment(pool) as moment:
-        async with moment.connection() as connection:
-            row = await (await connection.execute("SELECT edition FROM directory")).fetchone()
-        yield Snapshot(moment, row[0] if row else 0)
+        yield Snapshot(moment)

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from starlette.requests import Request
 
-from app.budgets.breadth import require_narrow
+from app.budgets.breadth import SearchTooBroad, require_narrow
 from app.identifiers import InvalidIdentifier, MailboxAddress, organization_candidates, practitioner_keys
 from app.mailboxes.queries import by_address
 from app.mailboxes.use import STRUCTURAL, asked_words, services_of
 from app.practitioners.by_name import ByName
 from app.practitioners.queries import of_query
 from app.practitioners.schemas import PractitionerQuery
+from app.problems import InvalidRequest
+from app.publication.listing import Found
 from app.publication.names import folded
 from app.search.resolve_choice import ReasonCode, persons_of, structures_of
 from app.search.resolve_parties import mailbox_parties, practitioner_party
@@ -66,20 +68,13 @@ async def asked_of(request: Request, body: Resolve) -> Asked | Nobody:
 
 async def _by_name(request: Request, body: Resolve) -> Asked | Nobody:
     """The only person of exactly this name; else those among whom to choose."""
-    pool = request.app.state.pool
-    texts = {"name": body.name, "family": body.family, "given": body.given, "city": body.city}
-    keys = await folded(pool, texts)
-    require_narrow(
-        request,
-        {name: keys[name] for name in NAMES},
-        [*(getattr(body, place) for place in PLACES), body.organization],
-    )
-    filters = {name: getattr(body, name) for name in (*NAMES, *PLACES, "organization")}
-    query = PractitionerQuery(**filters, limit=CANDIDATES, cursor=None)
-    search = of_query(query, keys)
-    found = await search.page(pool, None, CANDIDATES)
-    # MARTIN DUPONT is found for MARTIN too, and is somebody else.
-    exact = [row for row in found.rows if isinstance(search, ByName) and search.is_whole(row)]
+    try:
+        found, exact = await _search(request, body)
+    except (InvalidRequest, SearchTooBroad) as refused:
+        faults = [
+            {**each, "pointer": each["pointer"].replace("/query/", "/body/")} for each in refused.members["errors"]
+        ]
+        raise type(refused)(refused.detail, errors=faults) from None
     if len(exact) == 1:
         return Asked(practitioner=(exact[0][-1],))
     if not found.rows:
@@ -89,6 +84,24 @@ async def _by_name(request: Request, body: Resolve) -> Asked | Nobody:
     shown = [(row[-1], row[0]) for row in meant]
     is_more = len(exact or found.rows) > CANDIDATES
     return Nobody("recipient.ambiguous" if exact else "recipient.inexact", people, is_more, shown)
+
+
+async def _search(request: Request, body: Resolve) -> tuple[Found, list[tuple[Any, ...]]]:
+    """The search for professionals, as it is; and of its rows those with no other name than the one typed.
+
+    Raises InvalidRequest, SearchTooBroad.
+    """
+    pool = request.app.state.pool
+    texts = {"name": body.name, "family": body.family, "given": body.given, "city": body.city}
+    keys = await folded(pool, texts)
+    places = [*(getattr(body, place) for place in PLACES), body.organization]
+    require_narrow(request, {name: keys[name] for name in NAMES}, places)
+    filters = {name: getattr(body, name) for name in (*NAMES, *PLACES, "organization")}
+    query = PractitionerQuery(**filters, limit=CANDIDATES, cursor=None)
+    search = of_query(query, keys)
+    found = await search.page(pool, None, CANDIDATES)
+    # MARTIN DUPONT is found for MARTIN too, and is somebody else.
+    return found, [row for row in found.rows if isinstance(search, ByName) and search.is_whole(row)]
 
 
 async def _by_address(request: Request, text: str, place: tuple[str, ...], service: frozenset[str]) -> Asked | Nobody:

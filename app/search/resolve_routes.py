@@ -29,11 +29,12 @@ async def resolve(request: Request, body: Resolve) -> Response:
     asked = await asked_of(request, body)
     async with snapshot(request.app.state.pool) as read:
         found = asked if isinstance(asked, Nobody) else await settle(read, asked, DOCUMENTS[body.document].use)
+        edition = await read.edition()
     if isinstance(found, Nobody):
         await charge(request, "mailbox", found.shown)
         tell_shown(request, len(found.shown))
-        return untagged(nobody(body, found, read.edition), read.edition)
-    answer, shown = body_of(body, found, read.edition)
+        return untagged(nobody(body, found, edition), edition)
+    answer, shown = body_of(body, found, edition)
     await charge(request, "mailbox", shown)
     tell_shown(request, len(shown))
-    return untagged(answer, read.edition)
+    return untagged(answer, edition)

@@ -63,14 +63,15 @@ class Resolve(BaseModel):
 
     @model_validator(mode="after")
     def _require_one_recipient(self) -> Self:
-        named = any(getattr(self, name) is not None for name in NAMES)
+        named = self.name is not None or self.family is not None
         given = [self.practitioner is not None, self.address is not None, named]
         if sum(given) > 1:
             raise ValueError("give one recipient: practitioner, address, or a name")
         if not any(given) and self.organization is None:
             raise ValueError("give a recipient: practitioner, organization, address, or a name")
-        if not named and any(getattr(self, place) is not None for place in PLACES):
-            raise ValueError(f"{', '.join(PLACES)} narrow a name, and none is given")
+        narrow = ("given", *PLACES)
+        if not named and any(getattr(self, name) is not None for name in narrow):
+            raise ValueError(f"{', '.join(narrow)} narrow a name, and none is given")
         return self
 
 

@@ -75,6 +75,10 @@ def test_each_read_of_the_directory_is_noted_with_what_it_showed(
             (client.get("/v1/search?q=exemple", headers=reader), key, 2),
             (client.post("/v1/mailboxes/lookup", json={"addresses": [ADDRESS, "no@body.fr"]}, headers=reader), key, 1),
             (client.post("/v1/mailboxes/check", json={"addresses": [ADDRESS, "no@body.fr"]}, headers=reader), key, 1),
+            (
+                client.post("/v1/resolve", json={"practitioner": RPPS, "document": "letter"}, headers=reader),
+                *(key, 2),
+            ),
             (client.get("/v1/changes", headers=reader), key, 3),
             (client.get("/v1/mailboxes/nobody@ch-exemple.mssante.fr", headers=reader), key, 0),
             (client.get("/v1/digest", headers=reader), key, 0),

@@ -10,6 +10,7 @@ from app.search.resolve_answer import NOTES, REASONS
 from app.search.resolve_choice import ReasonCode
 from app.search.resolve_schemas import NoteCode
 from tests.docs.markdown import ROOT
+from tests.search.truth import cases
 
 PAGE = ROOT / "docs" / "resolving.md"
 WHEN = {
@@ -84,6 +85,10 @@ def test_the_page_holds_the_table_as_it_is(lines: list[str]) -> None:
 def test_every_reason_and_note_has_its_sentence() -> None:
     assert set(REASONS) == set(get_args(ReasonCode))
     assert set(NOTES) == set(get_args(NoteCode))
+
+
+def test_the_cases_of_the_truth_table_are_counted() -> None:
+    assert f"in {len(cases())} cases" in PAGE.read_text("utf-8")
 
 
 def test_the_size_that_nobody_promises_is_told() -> None:

@@ -1,5 +1,6 @@
 """`POST /v1/resolve`: who is meant, what is answered, what is refused, what it costs."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -11,9 +12,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from app.db import read_pool
 from app.mailboxes.use import DOCUMENTS
 from app.search import resolve_places
+from app.search.resolve_reading import snapshot
 from app.search.resolve_schemas import ALTERNATIVES, CANDIDATES, Resolution
+from app.settings import Settings
 from tests.builders import DOMAIN, FINESS, RPPS, a_mailbox, a_practitioner, a_structure, publish
 
 Connection = psycopg.Connection[Any]
@@ -297,6 +301,7 @@ def test_a_structure_of_too_many_mailboxes_is_no_guess(ask: Ask, monkeypatch: py
         {"practitioner": RPPS, "address": ANNE, "document": "letter"},
         {"practitioner": RPPS, "name": "anne", "document": "letter"},
         {"practitioner": RPPS, "city": "lyon", "document": "letter"},
+        {"given": "anne", "city": "lyon", "document": "letter"},
         {"organization": FINESS, "postal_code": "25000", "document": "letter"},
         {"practitioner": RPPS, "document": "letter", "size": -1},
         {"practitioner": RPPS, "document": "letter", "size": "many"},
@@ -373,3 +378,34 @@ def test_a_longer_name_is_not_taken_for_the_one_typed(
     for name, reason in (("anne martin", "recipient.inexact"), ("martin dupont anne", None)):
         answer = client.post("/v1/resolve", json={"name": name, "document": "letter"}, headers=reader).json()
         assert (answer["reason"] or {}).get("code") == reason, name
+
+
+@pytest.mark.parametrize("name", ["。。", "a b c d e f g h i j k l m"])
+def test_a_name_that_says_nothing_is_pointed_to_in_the_body(
+    client: TestClient, reader: dict[str, str], name: str
+) -> None:
+    answer = client.post("/v1/resolve", json={"name": name, "document": "letter"}, headers=reader).json()
+    assert [fault["pointer"] for fault in answer["errors"]] == ["/body/name"]
+
+
+@pytest.mark.usefixtures("people")
+def test_what_is_read_is_of_one_moment(api_settings: Settings, registry: Connection) -> None:
+    """The transaction ends with it: the next one reads what was published meanwhile."""
+
+    async def read() -> list[tuple[int, list[str]]]:
+        seen = []
+        async with read_pool(api_settings.model_copy(update={"database_pool": 1})) as pool:
+            async with snapshot(pool) as moment:
+                for new in ("x", "y"):
+                    held = await moment.mailboxes((), [f"1{FINESS}"])
+                    seen.append((await moment.edition(), sorted(each.key for each in held)))
+                    a_mailbox(registry, f"{new}@{DOMAIN}", mailbox_type="ORG", organization=f"1{FINESS}")
+                    publish(registry, ("mailbox", f"{new}@{DOMAIN}"))
+            async with snapshot(pool) as moment:
+                held = await moment.mailboxes((), [f"1{FINESS}"])
+                seen.append((await moment.edition(), sorted(each.key for each in held)))
+        return seen
+
+    first, second, after = asyncio.run(read())
+    assert first == second == (9, [f"cardio@{DOMAIN}", f"desk@{DOMAIN}"])
+    assert after == (11, [f"{name}@{DOMAIN}" for name in ("cardio", "desk", "x", "y")])
