@@ -8,9 +8,10 @@ Nothing depends on the duty being done in time: the open range takes every numbe
 change is older than ANNUAIRE_FEED_DAYS and no offered snapshot leads into it, so that whoever begins with one finds
 every change after it.
 
-Closing reads the open range once under the lock, to prove its bounds: 52 ms for a million changes (PostgreSQL 15, 2 cores).
-A CHECK constraint that is validated before would bring that down to 0.5 ms, and is not used: it refuses whatever is
-published behind it, so that whoever is killed before the exchange leaves a directory that can publish nothing.
+Closing reads the open range once under the lock, to prove its bounds: 52 ms for a million changes (PostgreSQL 15, two
+cores). A CHECK constraint that is validated before would bring that down to 0.5 ms, and is not used: it refuses
+whatever is published behind it, so that whoever is killed before the exchange leaves a directory that can publish
+nothing.
 """
 
 from datetime import datetime, timedelta

@@ -1,4 +1,16 @@
--- A write holds the certificates of its operator until it commits.
+-- A write holds the certificates of its operator until it commits; and it is known since when no full files are offered.
+
+ALTER TABLE snapshot ADD COLUMN withdrawn_at timestamptz;
+
+CREATE OR REPLACE FUNCTION withdraw_snapshots_before(hiding bigint) RETURNS void
+LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE directory SET hidden_at = greatest(hidden_at, hiding);
+  -- Any of them may hold that row: which does is known to nobody but its reader.
+  UPDATE snapshot SET state = 'withdrawn', withdrawn_at = now() WHERE state = 'offered' AND edition < hiding;
+  IF FOUND THEN
+    PERFORM pg_notify('annuaire_snapshot', hiding::text);
+  END IF;
+END $$;
 
 -- What writes need to know, and hold until they commit, for one write or a portion of a batch. One call, since each statement
 -- costs the API more than PostgreSQL. Locks are taken in one order: operator, its certificates, domains, persons, mailboxes (each kind

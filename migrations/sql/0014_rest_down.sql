@@ -1,3 +1,14 @@
+CREATE OR REPLACE FUNCTION withdraw_snapshots_before(hiding bigint) RETURNS void
+LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE directory SET hidden_at = greatest(hidden_at, hiding);
+  -- Any of them may hold that row: which does is known to nobody but its reader.
+  UPDATE snapshot SET state = 'withdrawn' WHERE state = 'offered' AND edition < hiding;
+  IF FOUND THEN
+    PERFORM pg_notify('annuaire_snapshot', hiding::text);
+  END IF;
+END $$;
+ALTER TABLE snapshot DROP COLUMN withdrawn_at;
+
 -- What writes need to know, and hold until they commit, for one write or a portion of a batch. One call, since each statement
 -- costs the API more than PostgreSQL. Locks are taken in one order: operator, domains, persons, mailboxes (each kind by key), then 4
 -- and 10; each statement sees what was committed before those above it were granted theirs.

@@ -1,4 +1,4 @@
-"""Find the right address: the dictionary of names that the forgiving search reads; and a lock that writes lacked."""
+"""Find the right address: the dictionary of names that the forgiving search reads; and what was left open before."""
 
 from collections.abc import Sequence
 
