@@ -82,6 +82,7 @@ class Metrics:
         self._late = self._gauge("annuaire_channel_late", "1 = its lag is beyond its limit", ["channel"])
         self._ldap_seen = self._gauge("annuaire_ldap_seen_seconds", "Since the worker last saw the tree")
         self._kept = self._gauge("annuaire_feed_kept_seconds", "Age of the oldest change in the feed")
+        self._absent = self._gauge("annuaire_snapshot_absent_seconds", "Since when withdrawn files have no successor")
         self._webhooks = self._gauge("annuaire_webhooks", "Webhooks by state", ["state"])
         self._waiters = self._gauge("annuaire_feed_waiters", "Readers that wait for the next change here")
 
@@ -106,6 +107,7 @@ class Metrics:
             self._lag.labels(channel).set(getattr(lag, channel) or 0)
             self._late.labels(channel).set(channel in late)
         self._ldap_seen.set(math.nan if lag.ldap_seen is None else lag.ldap_seen)
+        self._absent.set(lag.snapshot_absent or 0)
         self._kept.set(lag.feed_kept or 0)
         for each in WEBHOOK_STATES:
             self._webhooks.labels(each).set(getattr(lag, f"webhooks_{each}"))

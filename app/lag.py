@@ -3,7 +3,8 @@
     publication   the oldest mark that waits to be published
     ldap          the oldest change that the tree does not hold, as the worker last saw it
     digest        the oldest change that the kept tree does not hold
-    snapshot      the age of the newest full files on offer, else of the oldest change that is kept
+    snapshot      the age of the newest full files on offer, else of the oldest change that is kept; and since when
+                  those that were withdrawn, to hide somebody, have no successor
     push          the oldest change that a webhook was not told of, since it might have been: a receiver that does not
                   answer delays itself alone
 
@@ -24,7 +25,8 @@ WITH held AS (
     coalesce((SELECT x.edition FROM digest_tree x WHERE x.epoch = d.epoch), 0) AS digest,
     (SELECT max(x.edition) FROM snapshot x WHERE x.epoch = d.epoch AND x.state = 'offered') AS snapshot,
     -- One that was withdrawn since, to hide somebody, was made in time all the same.
-    (SELECT max(x.made_at) FROM snapshot x WHERE x.epoch = d.epoch) AS made_at
+    (SELECT max(x.made_at) FROM snapshot x WHERE x.epoch = d.epoch) AS made_at,
+    (SELECT max(x.withdrawn_at) FROM snapshot x WHERE x.epoch = d.epoch) AS withdrawn_at
   FROM directory d LEFT JOIN ldap_seen s ON true
 )
 SELECT h.edition, h.ldap, h.digest, coalesce(h.snapshot, 0),
@@ -33,6 +35,7 @@ SELECT h.edition, h.ldap, h.digest, coalesce(h.snapshot, 0),
   seconds_since(h.seen_at),
   seconds_since((SELECT c.recorded_at FROM change c WHERE c.sequence > h.digest ORDER BY c.sequence LIMIT 1)),
   seconds_since(coalesce(h.made_at, kept.recorded_at)),
+  CASE WHEN h.snapshot IS NULL THEN seconds_since(h.withdrawn_at) END,
   seconds_since(kept.recorded_at),
   (SELECT max(seconds_since(greatest(w.due_at, (
       SELECT c.recorded_at FROM change c WHERE c.sequence > w.edition ORDER BY c.sequence LIMIT 1))))
@@ -55,6 +58,8 @@ LDAP_SEEN_LIMIT = timedelta(minutes=1)
 DIGEST_LIMIT = timedelta(minutes=5)
 # Files are made at their cadence; one that was missed is made up for, two mean that none can be made.
 SNAPSHOT_CADENCES = 2
+# Files that were withdrawn are made again after ten minutes: so many tries that hidings made vain are no accident.
+SNAPSHOT_ABSENT_LIMIT = timedelta(hours=1)
 # A letter takes eight seconds at most, and many travel at once.
 PUSH_LIMIT = timedelta(minutes=5)
 
@@ -71,6 +76,7 @@ class Lag(NamedTuple):
     ldap_seen: float | None
     digest: float | None
     snapshot: float | None
+    snapshot_absent: float | None
     feed_kept: float | None
     push: float | None
     webhooks_active: int
@@ -104,6 +110,9 @@ def _late(lag: Lag, settings: Settings) -> Iterator[Late]:
     cadence = timedelta(hours=settings.snapshot_hours)
     if cadence and _beyond(lag.snapshot, cadence * SNAPSHOT_CADENCES):
         yield Late("snapshot", f"no full files were made since {_text(lag.snapshot)}: see the log of the worker")
+    elif cadence and _beyond(lag.snapshot_absent, SNAPSHOT_ABSENT_LIMIT):
+        absent = _text(lag.snapshot_absent)
+        yield Late("snapshot", f"no full files are offered since {absent}: somebody is hidden again and again")
     if _beyond(lag.push, PUSH_LIMIT):
         yield Late(
             "push", f"a webhook is not told since {_text(lag.push)}: is a worker running, and has it the pepper?"

@@ -1,18 +1,20 @@
 """Which lag is too much, channel by channel."""
 
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
 from app.lag import MEASURE, Lag, judged
+from app.publication.snapshots import make
 from app.settings import Settings
-from tests.builders import a_small_directory
+from tests.builders import a_small_directory, publish
 from tests.harness.database import Database
 
 Connection = psycopg.Connection[Any]
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
-NONE = Lag(7, 7, 7, 7, None, None, 1.0, None, 1.0, 1.0, None, 0, 0, 0)
+NONE = Lag(7, 7, 7, 7, None, None, 1.0, None, 1.0, None, 1.0, None, 0, 0, 0)
 LDAP = Settings(_env_file=None)
 NO_LDAP = LDAP.model_copy(update={"ldap_enabled": False})
 NO_FILES = LDAP.model_copy(update={"snapshot_hours": 0})
@@ -36,6 +38,10 @@ NO_FILES = LDAP.model_copy(update={"snapshot_hours": 0})
         ({"snapshot": 2 * DAY}, LDAP, []),
         ({"snapshot": 2 * DAY + 1}, LDAP, ["snapshot"]),
         ({"snapshot": 9 * DAY}, NO_FILES, []),
+        ({"snapshot_absent": HOUR}, LDAP, []),
+        ({"snapshot_absent": HOUR + 1}, LDAP, ["snapshot"]),
+        ({"snapshot_absent": DAY}, NO_FILES, []),
+        ({"snapshot_absent": 3 * DAY, "snapshot": 3 * DAY}, LDAP, ["snapshot"]),
         ({"push": 5 * MINUTE}, LDAP, []),
         ({"push": 6 * MINUTE}, LDAP, ["push"]),
         ({"publication": HOUR, "digest": HOUR}, LDAP, ["publication", "digest"]),
@@ -56,6 +62,25 @@ def test_what_a_channel_holds_of_another_history_does_not_count(database: Databa
     assert (measured.ldap_edition, measured.ldap) == (edition, None)
     connection.execute("SELECT begin_epoch('a test', 'a test', 'restored')")
     assert _measured(connection).ldap_edition == 0
+
+
+def test_files_are_absent_from_their_withdrawal_to_the_next(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    connection = database.connect(autocommit=True)
+    held = settings.model_copy(update={"snapshot_dir": tmp_path})
+    a_small_directory(connection)
+    assert _measured(connection).snapshot_absent is None
+    assert make(held, connection)
+    assert _measured(connection).snapshot_absent is None
+    connection.execute("UPDATE mailbox SET unlisted = true")
+    publish(connection, ("mailbox", "anne.exemple@ch-exemple.mssante.fr"))
+    connection.execute("UPDATE snapshot SET withdrawn_at = withdrawn_at - interval '1 day'")
+    absent = _measured(connection).snapshot_absent
+    assert absent is not None
+    assert absent >= DAY
+    assert make(held, connection)
+    assert _measured(connection).snapshot_absent is None
 
 
 def _measured(connection: Connection) -> Lag:

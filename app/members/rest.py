@@ -77,9 +77,9 @@ class Rest:
         query = f"?{urlencode(parameters)}" if parameters else ""
         return self._asked("GET", path + query, None, {})
 
-    def get_once(self, path: str) -> Answer:
-        """The same, without patience: a directory that asks for some is not asked again."""
-        return self._asked("GET", path, None, {}, patience=0.0)
+    def get_within(self, path: str, patience: float) -> Answer:
+        """The same, asked again for so many seconds while the directory asks for patience; 0: only once."""
+        return self._asked("GET", path, None, {}, patience=patience)
 
     def save(self, path: str, out: BinaryIO) -> None:
         """Append a file to `out`. A download that breaks off goes on where it was, as long as something comes.

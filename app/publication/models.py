@@ -122,7 +122,10 @@ class Withdrawn(Base):
 
 
 class Snapshot(Base):
-    """One full file of an edition. `withdrawn`: it holds somebody who is hidden or struck off since; `expired`: old."""
+    """One full file of an edition. `withdrawn`: it holds somebody who is hidden or struck off since; `expired`: old.
+
+    `withdrawn_at`: when it ceased to be offered for that reason; null where it never was.
+    """
 
     __tablename__ = "snapshot"
     __table_args__ = (CheckConstraint("state IN ('offered', 'withdrawn', 'expired')", name="state"),)
@@ -136,6 +139,7 @@ class Snapshot(Base):
     resources: Mapped[int] = mapped_column(BigInteger)
     made_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
     state: Mapped[str] = mapped_column(server_default=text("'offered'"))
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class DigestTree(Base):

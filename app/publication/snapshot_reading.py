@@ -15,11 +15,12 @@ from starlette.responses import FileResponse, Response
 from app.answers import EDITION, matches
 from app.problems import Problem
 from app.publication.reading import Pool
+from app.publication.snapshot_clock import LEAST_BETWEEN
 
 RETRY_LEAST, RETRY_MOST = 30, 600
 LISTED = """
 SELECT d.edition, d.epoch, s.edition, s.file, s.bytes, s.sha256, s.made_at,
-  extract(epoch FROM (SELECT max(x.made_at) FROM snapshot x) + interval '10 minutes' - now())::double precision
+  extract(epoch FROM (SELECT max(x.made_at) FROM snapshot x) + %(between)s - now())::double precision
 FROM (SELECT * FROM directory LIMIT 1) d
 LEFT JOIN snapshot s
   ON s.epoch = d.epoch AND s.state = 'offered' AND (%(edition)s::bigint IS NULL OR s.edition = %(edition)s)
@@ -71,7 +72,7 @@ class Offered(NamedTuple):
 async def offered(pool: Pool, edition: int | None = None) -> Offered:
     """All files that are offered, or those of one edition."""
     async with pool.connection() as connection:
-        rows = await (await connection.execute(LISTED, {"edition": edition})).fetchall()
+        rows = await (await connection.execute(LISTED, {"edition": edition, "between": LEAST_BETWEEN})).fetchall()
     files = [
         {"edition": row[2], "file": row[3], "bytes": row[4], "sha256": row[5], "made_at": row[6]}
         for row in rows

@@ -17,6 +17,8 @@ CHECKPOINT, MANIFEST = "annuaire-checkpoint+jwt", "annuaire-snapshot+jwt"
 # The files of a snapshot that a follower takes.
 RESOURCES_FILE, MANIFEST_FILE = "directory.ndjson.zst", "manifest.jws"
 PAGE, LOOKED_UP = 1_000, 1_000
+# After a hiding new ones come within ten minutes, and some for the making (app.publication.snapshot_clock).
+SNAPSHOT_PATIENCE = 900.0
 # These end a cursor: begin anew.
 OVER = {"feed.cursor_expired", "cursor.invalid"}
 BATCHES = {"mailbox": "addresses", "organization": "ids", "practitioner": "ids"}
@@ -100,7 +102,7 @@ class Source:
         """
         self.calls += 1
         try:
-            said = (self._rest.get if patient else self._rest.get_once)("/v1/snapshots").json
+            said = self._rest.get_within("/v1/snapshots", SNAPSHOT_PATIENCE if patient else 0.0).json
         except Answered as refusal:
             if refusal.status in {HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE}:
                 return None

@@ -1,4 +1,4 @@
-"""Find the right address: what the forgiving searches read; and a lock that writes lacked."""
+"""Find the right address: what the forgiving searches read; and what was left open before."""
 
 from collections.abc import Sequence
 

@@ -142,6 +142,37 @@ def test_the_national_file_has_the_national_form(held: Settings, registry: Conne
 
 
 @pytest.mark.parametrize(
+    "hides",
+    [
+        "UPDATE mailbox SET unlisted = true",
+        "UPDATE mailbox SET state = 'suspended'",
+        "UPDATE practitioner SET register_state = 'closed'",
+        "UPDATE source SET loaded = true WHERE name = 'liste_blanche'",
+    ],
+)
+def test_the_national_file_shows_no_mailbox_that_publication_or_registry_hides(
+    held: Settings, registry: Connection, maker: Connection, hides: str
+) -> None:
+    """Its cells come from the registry: what is hidden there and not yet published is missing, and the reverse."""
+    person = a_practitioner(registry)
+    a_mailbox(registry, ADDRESS, practitioner=person)
+    publish(registry, ("mailbox", ADDRESS), ("practitioner", person))
+    counted = "SELECT count(*) FROM extraction_lines()"
+    assert registry.execute(counted).fetchone() == (1,)
+    with registry.transaction(force_rollback=True):
+        registry.execute(hides.encode())
+        assert registry.execute(counted).fetchone() == (0,)
+    with registry.transaction(force_rollback=True):
+        registry.execute("DELETE FROM publication WHERE kind = 'mailbox'")
+        assert registry.execute(counted).fetchone() == (0,)
+    registry.execute(hides.encode())
+    publish(registry, ("mailbox", ADDRESS), ("practitioner", person))
+    a_mailbox(registry, "other@ch-exemple.mssante.fr", practitioner=person, unlisted=True)
+    folder = held.snapshot_dir / str(made(held, maker).edition)
+    assert not any(ADDRESS.encode() in path.read_bytes() for path in folder.glob("*.txt"))
+
+
+@pytest.mark.parametrize(
     ("change", "is_withdrawn"),
     [
         ("UPDATE mailbox SET unlisted = true", True),

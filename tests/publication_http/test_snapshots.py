@@ -16,6 +16,7 @@ from app.embedded.secret import signing_key
 from app.main import create_app
 from app.publication import snapshots
 from app.publication.schemas import FeedPage, SnapshotList
+from app.publication.snapshot_clock import LEAST_BETWEEN
 from app.settings import Settings
 from app.signing import verify
 from tests.builders import a_mailbox, a_small_directory, publish
@@ -159,6 +160,10 @@ def test_hiding_withdraws_every_file_at_once_and_ranges_too(get: Any, edition: i
     listing = get("")
     assert (listing.status_code, listing.json()["code"]) == (503, "snapshot.being_made")
     assert 30 <= int(listing.headers["retry-after"]) <= 600
+    # What it tells is when the worker makes the next.
+    registry.execute("UPDATE snapshot SET made_at = now() - %s + interval '100 s'", (LEAST_BETWEEN,))
+    registry.commit()
+    assert 30 <= int(get("").headers["retry-after"]) <= 100
 
 
 def test_after_a_withdrawal_new_files_show_nobody_hidden(

@@ -10,7 +10,8 @@ import zstandard
 
 from app.console import Refused
 from app.members.credentials import Credentials
-from app.members.rest import Rest
+from app.members.rest import LONGEST_PAUSE, Rest
+from app.publication import snapshot_clock
 from app.publication.digest import root
 from app.publication.digest_tree import tree_of
 from app.publication.snapshots import make, making
@@ -19,7 +20,7 @@ from app.replica.follower import Follower
 from app.replica.proof import prove
 from app.replica.source import RESOURCES_FILE, Source
 from app.settings import Settings
-from tests.builders import a_small_directory
+from tests.builders import a_small_directory, publish
 from tests.harness.database import Database
 from tests.harness.serving import serving
 from tests.members.conftest import key_for
@@ -62,6 +63,41 @@ def test_a_copy_begins_with_the_snapshot_and_goes_on_from_it(
     follower = Follower(source, opened(kind))
     outcome = prove(follower, repairs=False)
     assert (outcome.is_equal, outcome.begun_anew, follower.copy.held.edition) == (True, True, edition + 3)
+    assert root_in(follower) == root(registry).root
+
+
+def test_a_copy_begins_within_one_interval_after_the_last_hiding(
+    opened: Open,
+    key: str,
+    registry: Connection,
+    signing: Settings,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Files were made, somebody was hidden, and no log is left to begin with."""
+    maker = database.connect(autocommit=True)
+    worker = signing.model_copy(update={"snapshot_hours": 24})
+    several(registry, 3)
+    assert snapshot_clock.look(worker, maker) is not None
+    registry.execute("UPDATE mailbox SET unlisted = true WHERE address = 'm1@ch-exemple.mssante.fr'")
+    edition = publish(registry, ("mailbox", "m1@ch-exemple.mssante.fr"))
+    registry.execute("DELETE FROM change WHERE sequence = 1")
+    registry.commit()
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        """The clock of the follower, and that of the worker."""
+        waited.append(seconds)
+        maker.execute("UPDATE snapshot SET made_at = made_at - make_interval(secs => %s)", (seconds,))
+        snapshot_clock.look(worker, maker)
+
+    monkeypatch.setattr("app.members.rest.sleep", sleep)
+    monkeypatch.setattr("app.members.rest.monotonic", lambda: sum(waited))
+    with serving(worker) as url, Rest(url, Credentials(key=key)) as rest:
+        follower = Follower(Source(rest), opened("sqlite"))
+        assert follower.catch_up().edition == edition
+    assert sum(waited) <= snapshot_clock.LEAST_BETWEEN.total_seconds() + LONGEST_PAUSE
+    assert not any("m1@" in text for text in follower.copy.documents("mailbox"))
     assert root_in(follower) == root(registry).root
 
 
