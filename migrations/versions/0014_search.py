@@ -12,7 +12,7 @@ branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
 # Each has a file that makes it, and one, `…_down`, that takes it away.
-PARTS = ("names", "structures", "writes")
+PARTS = ("names", "structures", "repairs")
 
 
 def upgrade() -> None:
