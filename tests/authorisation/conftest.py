@@ -64,6 +64,7 @@ def matrix(migrated: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iter
             log_level="error",
             anonymous_rate=0,
             key_rate=0,
+            failed_rate=0,
             trusted_proxies=("127.0.0.1",),
             client_ca_file=folder / "ca.pem",
             client_crl=folder / "ca.crl",

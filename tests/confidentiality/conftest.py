@@ -144,4 +144,5 @@ def settings_of(database: Database, ldap_uri: str) -> Settings:
         anonymous_budget=40,
         anonymous_rate=0,
         key_rate=0,
+        failed_rate=0,
     )
