@@ -90,7 +90,7 @@ class Writing:
 
 
 def blocks(form: Form, rows: Sequence[Row]) -> Iterator[tuple[list[Row], list[str]]]:
-    """The rows with their lines, as many at once as make a block; what is left, or nothing, at the end."""
+    """The rows with their lines, as many at once as make a block: an empty one where there are no rows."""
     held: list[Row] = []
     lines: list[str] = []
     size = 0
@@ -102,4 +102,5 @@ def blocks(form: Form, rows: Sequence[Row]) -> Iterator[tuple[list[Row], list[st
         if size >= BLOCK:
             yield held, lines
             held, lines, size = [], [], 0
-    yield held, lines
+    if held or not rows:
+        yield held, lines

@@ -146,7 +146,7 @@ class Asker:
                 f"mailboxes?domain={self.rng.choice(DOMAINS)}",
                 f"mailboxes?practitioner={self.person()}",
                 "practitioners?has_mailbox=true",
-                f"practitioners?family={self.rng.choice(FAMILIES)}",
+                f"practitioners?family={quote(self.rng.choice(FAMILIES))}",
                 "organizations",
             ]
         )

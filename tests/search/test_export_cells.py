@@ -18,8 +18,13 @@ LIKE_THEM = [
 ]
 SEPARATORS = re.compile(r"[,;|\t]")
 BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-PIECES = st.sampled_from(
-    [*LIKE_THEM, "'", " ", "\t", "\r\n", "\x00", "\xa0", "\u200b", "\ufeff", *',;|"', "cmd|' /C calc'!A0"]
+UNSEEN = [" ", "\t", "\r\n", "\x00", "\xa0", "\u2003", "\u00ad", "\u200b", "\ufeff"]
+PIECES = st.one_of(
+    st.sampled_from("=+-@"),
+    st.sampled_from(LIKE_THEM),
+    st.sampled_from(UNSEEN),
+    st.sampled_from(",;|\"'"),
+    st.just("cmd|' /C calc'!A0"),
 )
 TEXTS = st.one_of(st.text(), st.lists(st.one_of(PIECES, st.text(max_size=3)), max_size=8).map("".join))
 
@@ -54,6 +59,8 @@ def test_a_cell_is_one_line_and_is_read_back(text: str) -> None:
         ("-anne@ch-exemple.mssante.fr", "'-anne@ch-exemple.mssante.fr"),
         ("=HYPERLINK(0)", "'=HYPERLINK(0)"),
         ("\t=1", "' =1"),
+        ("\xa0=1", "'\xa0=1"),
+        ("a; \u200b@b", "a;' \u200b@b"),
         ("\uff1d1+1", "'\uff1d1+1"),
         ("Service A, =1", "Service A,' =1"),
         ("'s Heerenberg", "''s Heerenberg"),

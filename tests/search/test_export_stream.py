@@ -15,7 +15,7 @@ import pytest
 from app.access.keys import revoke
 from app.search import export_reading, export_stream, export_writing
 from app.settings import Settings
-from tests.builders import DOMAIN, a_mailbox, publish
+from tests.builders import DOMAIN, a_mailbox, a_practitioner, publish
 from tests.harness.asgi import Served, ask, serving
 from tests.search.exports import ndjson
 
@@ -163,6 +163,25 @@ def test_an_export_is_one_edition_while_writers_write(
     assert end["edition"] > COUNT
 
 
+@pytest.mark.usefixtures("small_blocks")
+def test_a_search_by_name_is_one_edition_too(served: Served, registry: Connection, reader: Headers) -> None:
+    """It goes on page by page: each is another statement."""
+    people = [a_practitioner(registry, rpps=f"9990000{n:04}", family="MARTIN", given=f"Anne {n:02}") for n in range(12)]
+    before = publish(registry, *[("practitioner", person) for person in people])
+
+    async def exported() -> Client:
+        async with Client(served, reader, "/v1/exports/practitioners?name=martin") as client:
+            await client.take(3)
+            registry.execute("UPDATE practice SET family = 'DURAND' WHERE practitioner > %s", (people[5],))
+            publish(registry, *[("practitioner", person) for person in people])
+            await client.take_all()
+            return client
+
+    items, end = ndjson(served.run(exported()).body)
+    assert [item["national_id"] for item in items] == people
+    assert end == {"end": True, "items": len(people), "edition": before}
+
+
 @pytest.mark.usefixtures("small_blocks", "mailboxes")
 def test_a_client_that_stops_reading_is_left_and_holds_nothing(
     api_settings: Settings, registry: Connection, reader: Headers, monkeypatch: pytest.MonkeyPatch
@@ -218,6 +237,23 @@ def test_a_client_that_leaves_holds_nothing(served: Served, registry: Connection
     assert len(client.told) < COUNT
     assert served.apps[0].state.export_places.taken == 0
     assert not is_held(registry)
+
+
+@pytest.mark.usefixtures("small_blocks", "mailboxes")
+def test_who_leaves_is_charged_and_noted_for_what_was_sent_alone(
+    api_settings: Settings, registry: Connection, key_for: Callable[..., Headers]
+) -> None:
+    with serving(api_settings) as served:
+
+        async def exported() -> Client:
+            async with Client(served, key_for("read", budget=COUNT)) as client:
+                await client.take(5)
+            return client
+
+        sent = served.run(exported()).body.count("\n")
+    assert 4 <= sent < 8
+    assert registry.execute("SELECT count(*) FROM disclosure").fetchone() == (sent,)
+    assert registry.execute("SELECT shown FROM consultation").fetchall() == [(sent,)]
 
 
 @pytest.mark.usefixtures("small_blocks", "mailboxes")
