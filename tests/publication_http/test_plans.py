@@ -46,6 +46,7 @@ INSERT INTO practitioner_search
   FROM generate_series(1, 20000) n;
 INSERT INTO organization_search (name_key, key, main, city_key, department)
   SELECT 'name' || n % 5000 || ' of', 'o' || n, true, 'city' || n % 400, n % 95 FROM generate_series(1, 20000) n;
+INSERT INTO structure_deletion (deletion, word) SELECT 'form' || n, 'word' || n FROM generate_series(1, 20000) n;
 ANALYZE publication, alias, change, mailbox_search, practitioner_search, organization_search;
 INSERT INTO structure_deletion SELECT 'deletion' || n, 'word' || n FROM generate_series(1, 20000) n;
 ANALYZE structure_label, structure_posting, structure_word, structure_deletion;
