@@ -46,13 +46,9 @@ def run(professionals: int, *, requests: int, seconds: int) -> list[Line]:
         lines += ldap.measure(settings, slapd, folder)
         say("REST")
         lines += http.measure(postgres.dsn(), environment, requests=requests, seconds=seconds)
-<<<<<<< HEAD
         say("exports")
         lines += exporting.measure(postgres.dsn(), environment)
-        lines += resolving.measure(postgres.dsn(), environment)
-=======
         lines += resolving.measure(postgres.dsn(), environment, questions=requests // 10)
->>>>>>> e-resolve
         say("writes")
         lines += database.measure_writes(postgres.dsn(), seconds=seconds)
         lines += writing.measure(postgres.dsn(), environment, seconds=seconds)
