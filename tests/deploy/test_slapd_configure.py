@@ -16,6 +16,7 @@ from app.embedded import free_port, process
 from app.embedded.account import Account, engines_account
 from app.embedded.binaries import find_slapd
 from tests.access.authority import SERVER, a_name, a_root
+from tests.deploy.manifests import workloads
 from tests.embedded.servers import SUFFIX_ENTRY, wait_for
 from tests.harness.ldap_tls import SLAPD_FILES, SUBJECT, configure, filled, write
 
@@ -78,6 +79,14 @@ def machines(open_dir: Path) -> Iterator[tuple[Configured, Configured]]:
         yield both
 
 
+def is_ready(copy: Configured) -> bool:
+    """What Kubernetes asks of it (deploy/k8s)."""
+    (container,) = workloads()["annuaire-ldap"]["spec"]["containers"]
+    *shell, script = container["readinessProbe"]["exec"]["command"]
+    asked = [*shell, script.replace(":3389", f":{copy.port}")]
+    return subprocess.run(asked, capture_output=True, check=False, timeout=60).returncode == 0
+
+
 def certificates(folder: Path, account: Account) -> dict[str, str]:
     """PEM files of a server and of a copy that asks it, by what they are for."""
     authority = a_root()
@@ -115,7 +124,8 @@ def test_a_provider_is_written_by_its_worker_and_followed_by_its_copy(
     said = copy.configure("replica", SUFFIX=SUFFIX, **line, CERTIFICATE=files["copy"], KEY=files["copy_key"])
     assert said[0] == 0, said[1]
     copy.start()
-    wait_for(lambda: "dc: mssante" in copy.search(SUFFIX)[1], "the copy holds what the worker wrote")
+    wait_for(lambda: is_ready(copy), "the copy has read the whole tree")
+    assert "dc: mssante" in copy.search(SUFFIX)[1]
     with pytest.raises(AssertionError, match="shadow context"):
         configure(copy.ldapi, f"dn: ou=x,{SUFFIX}\nobjectClass: organizationalUnit\nou: x\n", "ldapadd")
 
@@ -123,6 +133,13 @@ def test_a_provider_is_written_by_its_worker_and_followed_by_its_copy(
     refused = copy.configure("provider", SUFFIX=SUFFIX, CALLER_UID="1")
     assert refused[0] == 64
     assert "holds the tree of a replica" in refused[1]
+
+
+def test_an_empty_slapd_is_not_ready(machines: tuple[Configured, Configured]) -> None:
+    provider, _ = machines
+    assert provider.configure("provider", SUFFIX=SUFFIX, CALLER_UID="1")[0] == 0
+    provider.start()
+    assert not is_ready(provider)
 
 
 def test_it_is_made_once_and_again_when_something_changed(machines: tuple[Configured, Configured]) -> None:
