@@ -25,6 +25,7 @@ from tests.deploy.manifests import (
     workloads,
 )
 from tests.deploy.test_compose import steps
+from tests.docs.markdown import ROOT
 
 OF_CLOUDNATIVE_PG = {"Cluster", "ScheduledBackup", "ObjectStore"}
 # The oldest that the manifests say they need, and the newest whose schema we have.
@@ -142,6 +143,18 @@ def test_settings_and_secrets_have_the_names_of_settings() -> None:
             for source in volume.get("projected", {}).get("sources", []):
                 given += [item["path"].removeprefix(PREFIX.lower()) for item in source["secret"].get("items", [])]
     assert {name.lower() for name in given} - {"credentials_directory"} <= set(Settings.model_fields)
+
+
+def test_the_guide_names_every_secret() -> None:
+    """All but the one that the operator of PostgreSQL makes."""
+    texts = [path.read_text("utf-8") for path in FOLDER.glob("*.yaml") if path.name != "postgres.yaml"]
+    found = re.findall(r"secretName: ([\w-]+)|secret: \{name: ([\w-]+)\}|secret:\n\s+name: ([\w-]+)", "\n".join(texts))
+    asked = {"".join(names) for names in found} - {"annuaire-postgres-app"}
+    asked.add(named("Cluster", "annuaire-postgres")["spec"]["managed"]["roles"][0]["passwordSecret"]["name"])
+    credentials = named("ObjectStore", "annuaire-backup")["spec"]["configuration"]["s3Credentials"]
+    asked |= {each["name"] for each in credentials.values()}
+    guide = (ROOT / "docs" / "deployment.md").read_text("utf-8")
+    assert asked == set(re.findall(r"^\| `(annuaire-[\w-]+)` \|", guide, re.MULTILINE))
 
 
 def test_the_worker_of_slapd_is_whom_slapd_takes_for_its_exporter() -> None:

@@ -18,7 +18,7 @@ from app.embedded.binaries import find_slapd
 from tests.access.authority import SERVER, a_name, a_root
 from tests.deploy.manifests import workloads
 from tests.embedded.servers import SUFFIX_ENTRY, wait_for
-from tests.harness.ldap_tls import SLAPD_FILES, SUBJECT, configure, filled, write
+from tests.harness.ldap_tls import SLAPD_FILES, SUBJECT, configure, write
 
 SUFFIX = "dc=mssante,dc=fr"
 COPY = "copie.exemple"
@@ -61,6 +61,14 @@ class Configured:
         if self._process is not None:
             process.stop(self._process, ((signal.SIGTERM, 60.0),))
             self._process = None
+
+    def clients(self) -> str:
+        """Who may read more than everybody, as it stands in the database file."""
+        tool = find_slapd().slapd.with_name("slapcat")
+        command = [str(tool), "-F", str(self.folder / "slapd.d"), "-b", f"ou=clients,{SUFFIX}", "-o", "ldif-wrap=no"]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, cwd="/", timeout=60, **self.account.run_as()
+        ).stdout
 
     def search(self, base: str, *options: str) -> tuple[int, str]:
         command = ["ldapsearch", "-x", "-LLL", "-H", f"ldap://127.0.0.1:{self.port}", "-b", base, *options]
@@ -113,11 +121,12 @@ def test_a_provider_is_written_by_its_worker_and_followed_by_its_copy(
     files = certificates(open_dir, provider.account)
     tls = {"TLS_CERTIFICATE": files["server"], "TLS_KEY": files["server_key"]}
     tls |= {"TLS_CLIENT_CA": files["ca"], "TLS_CLIENT_CRL": files["crl"]}
-    said = provider.configure("provider", SUFFIX=SUFFIX, CALLER_UID=str(os.getuid()), **tls)
-    assert said[0] == 0, said[1]
+    tls["REPLICA"] = SUBJECT.format(name=COPY).replace("cn=", "CN=")
+    for unchecked in ("10", "150000"):
+        said = provider.configure("provider", SUFFIX=SUFFIX, CALLER_UID=str(os.getuid()), UNCHECKED=unchecked, **tls)
+        assert said[0] == 0, said[1]
+    assert provider.clients().count(f"seeAlso: {tls['REPLICA']}") == 1
     provider.start()
-    client = {"NAME": COPY, "GROUP": "replicas", "SUFFIX": SUFFIX, "SUBJECT": SUBJECT.format(name=COPY)}
-    configure(provider.ldapi, filled("replica/client.ldif.in", client), "ldapadd")
     configure(provider.ldapi, SUFFIX_ENTRY.decode(), "ldapadd")
 
     line = {"PROVIDER": f"ldap://127.0.0.1:{provider.port}", "STARTTLS": "critical", "PROVIDER_CA": files["ca"]}
@@ -162,9 +171,18 @@ def test_it_is_made_once_and_again_when_something_changed(machines: tuple[Config
 
 
 @pytest.mark.parametrize(
-    ("role", "words"), [("provider", {}), ("follower", {"SUFFIX": SUFFIX}), ("provider", {"SUFFIX": SUFFIX})]
+    ("role", "words"),
+    [
+        ("provider", {}),
+        ("follower", {"SUFFIX": SUFFIX}),
+        ("provider", {"SUFFIX": SUFFIX}),
+        ("provider", {"SUFFIX": SUFFIX, "CALLER_UID": "1", "REPLICA": "CN=*"}),
+        ("provider", {"SUFFIX": SUFFIX, "CALLER_UID": "1", "REPLICA": "O=no name"}),
+    ],
 )
-def test_what_is_missing_is_said(machines: tuple[Configured, Configured], role: str, words: dict[str, str]) -> None:
+def test_what_is_missing_or_wrong_is_said(
+    machines: tuple[Configured, Configured], role: str, words: dict[str, str]
+) -> None:
     status, said = machines[0].configure(role, **words)
     assert status != 0
     assert said
