@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -98,8 +99,10 @@ def test_a_flood_ends_at_the_front(start: Start, reader: dict[str, str]) -> None
 
 
 def test_an_api_that_is_gone_is_said_in_its_own_form(front: Front) -> None:
+    assert [is_healthy(front, path) for path in ("/readyz", "/nothing")] == [True, False]
     front.api.kill()
     front.api.wait(60)
+    assert not is_healthy(front, "/readyz")
     answer, said = front.ask("GET", "/healthz")
     assert (answer.status, is_refused(said, "service.not_ready")) == (503, True)
     assert answer.headers["Retry-After"]
@@ -118,6 +121,13 @@ def test_only_tls_of_today_is_spoken(front: Front) -> None:
     assert "TLSv1.3" in handshake("-tls1_3")
     assert "TLSv1.2, Cipher is ECDHE-ECDSA" in handshake("-tls1_2")
     assert "alert handshake failure" in handshake("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256")
+
+
+def is_healthy(front: Front, path: str) -> bool:
+    """What compose and Kubernetes ask of the API."""
+    script, behind = ROOT / "deploy" / "compose" / "healthy", front.folder / "http" / "socket"
+    command = [sys.executable, str(script), str(behind), path]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
 
 
 def _handshakes(port: int) -> Callable[..., str]:
