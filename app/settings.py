@@ -10,11 +10,19 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 from app import mail_domains
 
 PREFIX = "ANNUAIRE_"
+# Names the folder of files that are one setting each: systemd sets it for LoadCredential=, a container image by itself.
+CREDENTIALS = "CREDENTIALS_DIRECTORY"
 
 
 # Names separated by spaces, as one writes them in a file of settings.
@@ -67,7 +75,7 @@ LdapUrls = Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_ldap_url
 
 
 class UnknownSetting(ValueError):
-    """An environment variable with our prefix that names no setting: most often a typing error."""
+    """A variable or a credential with our prefix that names no setting: most often a typing error."""
 
 
 class Settings(BaseSettings):
@@ -155,6 +163,19 @@ class Settings(BaseSettings):
     webhook_insecure: bool = False
     webhook_ca_file: Path | None = None
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - its folder was fixed at import
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, then `.env`, then the files of the credentials, each named like its variable."""
+        files = SecretsSettingsSource(settings_cls, os.environ.get(CREDENTIALS) or None)
+        return init_settings, env_settings, dotenv_settings, files
+
     @model_validator(mode="after")
     def _certificates_need_lists(self) -> Self:
         """Without revocation lists a stolen key would open the door until its certificate ends by itself."""
@@ -173,11 +194,18 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _no_unknown_variable(self) -> Self:
-        """pydantic-settings does not see unknown variables of the environment; a misspelt one must not pass for set."""
+        """pydantic-settings does not see unknown variables, nor files; a misspelt one must not pass for set."""
         known = {PREFIX + name.upper() for name in type(self).model_fields}
-        unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+        given = {*os.environ, *(name.upper() for name in _credentials())}
+        unknown = sorted(name for name in given if name.startswith(PREFIX) and name not in known)
         if unknown:
             raise UnknownSetting(
                 f"unknown setting {', '.join(unknown)}: correct the name or remove it (see .env.example)"
             )
         return self
+
+
+def _credentials() -> list[str]:
+    """The names of the files in the folder of credentials; none where there is no such folder."""
+    folder = os.environ.get(CREDENTIALS)
+    return [file.name for file in Path(folder).iterdir()] if folder and Path(folder).is_dir() else []

@@ -23,6 +23,9 @@ command -v ldapsearch >/dev/null || need ldap-utils
 if [ "${1:-run}" = test ]; then
     command -v curl >/dev/null || need curl
     command -v nginx >/dev/null || need nginx-light
+    command -v openssl >/dev/null || need openssl
+    # For systemd-analyze alone: nothing of it runs.
+    command -v systemd-analyze >/dev/null || need systemd
     command -v haproxy >/dev/null || need haproxy
     command -v nft >/dev/null || need nftables
     command -v postmap >/dev/null || need postfix

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from app.embedded import Postgres, Slapd, free_port
-from app.settings import PREFIX, Settings
+from app.settings import CREDENTIALS, PREFIX, Settings
 from tests.harness.database import Database, cloned, make_template
 from tests.harness.directory import directory
 
@@ -23,7 +23,8 @@ hypothesis_settings.load_profile("annuaire")
 @pytest.fixture(scope="session", autouse=True)
 def _own_settings() -> None:
     """The settings of the developer's shell must not decide a test; the folder of PostgreSQL may."""
-    for name in [name for name in os.environ if name.startswith(PREFIX) and name != "ANNUAIRE_PG_BIN"]:
+    ours = [name for name in os.environ if name == CREDENTIALS or name.startswith(PREFIX)]
+    for name in [name for name in ours if name != "ANNUAIRE_PG_BIN"]:
         del os.environ[name]
 
 
