@@ -1,6 +1,6 @@
 """The search for professionals by name, which forgives: what was typed first, then what is near it.
 
-    whole names, words, beginnings ─► fewer than WIDEN_BELOW? ─► one edit away ─► still fewer? ─► alike in sound
+    whole names, words, beginnings ─► nobody, or few that begin so? ─► one edit away ─► still few? ─► alike in sound
 
 How far the first page of a list went is in its cursor, so that every page belongs to the same list.
 """
@@ -26,10 +26,10 @@ _HERE = Path(__file__).parent
 BY_NAME = (_HERE / "by_name.sql").read_text(encoding="utf-8")
 BY_FAMILY = (_HERE / "by_family.sql").read_text(encoding="utf-8")
 ORDER = ("level", "stage", "family_key", "given_key", "key")
-# With fewer hits than these of what was typed, what is near it is looked for too. Not more: a search for a name that
-# many have must not drown in the names beside it.
+# Where nobody has the words that were typed, and fewer than these have names that begin so, what is near is looked for
+# too. Not else: whoever is meant must not drown in the names beside, nor the caller pay for seeing them.
 WIDEN_BELOW = 10
-WHOLE = 0
+WHOLE, WORDS = 0, 1
 # What an item says, by the stage in which it was found.
 MATCHES = ("exact", "exact", "prefix", "fuzzy", "phonetic")
 
@@ -74,13 +74,18 @@ class ByName:
             nearby = await near(pool, self.readings) if level > Level.AS_TYPED else None
             return await fetch(pool, *self.statement(after, limit, level, nearby))
         found = await fetch(pool, *self.statement(None, limit))
-        if found.count >= WIDEN_BELOW:
+        if found.count >= WIDEN_BELOW or (found.rows and self.is_exact(found.rows[0])):
             return found
         nearby = await near(pool, self.readings)
         for level, is_wider in ((Level.EDITS, nearby.edits), (Level.SOUNDS, nearby.sounds)):
             if is_wider and found.count < WIDEN_BELOW:
                 found = await fetch(pool, *self.statement(None, limit, level, nearby))
         return found
+
+    @staticmethod
+    def is_exact(row: Sequence[Any]) -> bool:
+        """Whether a row of a page was found by whole words alone."""
+        return bool(row[3] <= WORDS)
 
     @staticmethod
     def is_whole(row: Sequence[Any]) -> bool:

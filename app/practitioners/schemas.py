@@ -75,7 +75,7 @@ class PractitionerItem(Practitioner):
 class PractitionerPage(Part):
     """Professionals: whole names first, then names that go on, then those one edit away, then those alike in sound.
 
-    Each in order of the name. What is near is only there where fewer than ten names fit as they were typed.
+    Each in order of the name. What is near is only there where nobody has the words typed, and fewer than ten begin so.
     """
 
     items: list[PractitionerItem]

@@ -53,6 +53,7 @@ async def found_batch(
 ) -> Response:
     """One result for each text of `asked`, in order (app.publication.reading.batch). Raises BudgetExhausted."""
     answer = await batch(request.app.state.pool, kind, asked, candidates)
-    await charge(request, kind, answer.shown)
+    if allowance_of(request).budget is not None:
+        await charge(request, kind, [(key, document.decode()) for key, document in answer.shown])
     tell_shown(request, len(answer.shown))
     return untagged(answer.body, answer.edition)

@@ -106,12 +106,15 @@ def text_array(texts: Sequence[str]) -> bytes:
     return ('{"' + '","'.join(quoted) + '"}').encode() if texts else b"{}"
 
 
+Found = list[tuple[str, bytes]]
+
+
 class Batch(NamedTuple):
     """The answer to a batch. `shown` = every (key, document) that its body shows, or names as a candidate."""
 
     edition: int
     body: bytes
-    shown: Sequence[tuple[str, str]]
+    shown: Found
 
 
 async def batch(pool: Pool, kind: str, asked: Sequence[str], candidates: Sequence[Sequence[str]]) -> Batch:
@@ -125,25 +128,36 @@ async def batch(pool: Pool, kind: str, asked: Sequence[str], candidates: Sequenc
     parameters = {"kind": kind, "positions": [pair[0] for pair in pairs], "ids": [pair[1] for pair in pairs]}
     async with pool.connection() as connection:
         cursor = await connection.execute(BY_IDS_IN_BATCH, parameters)
-        rows = await cursor.fetchall()
-    found: dict[int, list[tuple[str, str]]] = {}
-    for _, position, key, document in rows:
-        if position is not None:
-            found.setdefault(position, []).append((key, document))
+        edition, found = _by_position(cursor.pgresult)
     chosen = {text: _chosen(text, found.get(position, [])) for text, position in first.items()}
-    edition: int = rows[0][0]
-    body = f'{{"results":[{",".join(_result(text, chosen[text]) for text in asked)}],"edition":{edition}}}'.encode()
+    told = {text: _result(text, those) for text, those in chosen.items()}
+    body = b'{"results":[%b],"edition":%d}' % (b",".join(told[text] for text in asked), edition)
     return Batch(edition, body, [each for those in chosen.values() for each in those])
 
 
-def _chosen(asked: str, found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def _by_position(result: PGresult | None) -> tuple[int, dict[int, Found]]:
+    """(edition, what was found for each position): the bytes as they came, since a document is only passed on."""
+    if result is None:
+        raise LookupError("PostgreSQL answered a read with nothing")
+    value = result.get_value
+    found: dict[int, Found] = {}
+    for row in range(result.ntuples):
+        if (position := value(row, 1)) is not None:
+            key, document = value(row, 2) or b"", value(row, 3) or b""
+            found.setdefault(int(position), []).append((key.decode(), document))
+    return int(value(0, 0) or 0), found
+
+
+def _chosen(asked: str, found: Found) -> Found:
     """A key means its own resource alone; anything else may mean several."""
     return [each for each in found if each[0] == asked] or found
 
 
-def _result(asked: str, chosen: list[tuple[str, str]]) -> str:
+def _result(asked: str, chosen: Found) -> bytes:
+    id_ = json.dumps(asked).encode()
     if len(chosen) == 1:
-        return f'{{"id":{json.dumps(asked)},"found":true,"resource":{chosen[0][1]}}}'
+        return b'{"id":%b,"found":true,"resource":%b}' % (id_, chosen[0][1])
     if chosen:
-        return f'{{"id":{json.dumps(asked)},"found":false,"candidates":{json.dumps([key for key, _ in chosen])}}}'
-    return f'{{"id":{json.dumps(asked)},"found":false}}'
+        keys = json.dumps([key for key, _ in chosen]).encode()
+        return b'{"id":%b,"found":false,"candidates":%b}' % (id_, keys)
+    return b'{"id":%b,"found":false}' % id_

