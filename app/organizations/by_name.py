@@ -18,7 +18,7 @@ from typing import Any
 from psycopg.sql import SQL, Composable, Composed, Literal
 
 from app.organizations.meeting import left_off, met
-from app.organizations.words import TOWN, Asked, Terms, asked_words, look_up
+from app.organizations.words import TOWN, Asked, Terms, asked_words, bound, look_up, within, word_of
 from app.paging import Position
 from app.publication.listing import Found, after_parameters, all_of, fetch
 from app.publication.moment import at_one_moment
@@ -99,11 +99,12 @@ class ByName:
             near_on=reading.source(NEAR, goes_on=True) if is_near else SQL("SELECT * FROM nearly_held"),
             nearly_holds_on=all_of(nearly) if is_near else ALWAYS,
         )
-        return statement, {**self._parameters(after, limit), "may_be_near": reading.may_be_near}
+        return statement, {**self._parameters(reading, after, limit), "may_be_near": reading.may_be_near}
 
-    def _parameters(self, after: Position, limit: int) -> dict[str, Any]:
+    def _parameters(self, reading: "Reading", after: Position, limit: int) -> dict[str, Any]:
         return {
             **self.parameters,
+            **bound(reading.terms),
             **after_parameters(ORDER, after),
             "posted_label": after[2],
             "posted_key": after[3],
@@ -129,7 +130,7 @@ class ByName:
             return part
         goes_on = after[1] == last
         statement = SQL(END).format(reading.end(last, goes_on=goes_on))
-        end = await fetch(moment, statement, {**self._parameters(after, limit), "last": last})
+        end = await fetch(moment, statement, {**self._parameters(reading, after, limit), "last": last})
         position = tuple(end.rows[0][2:])
         if position[-1] is None:
             return part if goes_on else whole
@@ -181,6 +182,11 @@ class Reading:
         return len(self.asked) > 1 and sum(rarest.values()) > WINDOW
 
     @property
+    def terms(self) -> set[str]:
+        """Every term that the statements name."""
+        return {term for each in self.asked for term in each.any} | {*self.words, *self.near}
+
+    @property
     def may_be_near(self) -> bool:
         """Words that so many hold are not misspelt."""
         return bool(self.near) and sum(self.words.values()) <= WINDOW
@@ -204,7 +210,7 @@ def _union(terms: Terms, on: Composable) -> Composed:
     parts = []
     for term in terms:
         others = [SQL("NOT {}").format(_stands("x", other)) for other in held]
-        parts.append(SQL(POSTINGS).format(Literal(term), all_of([on, *others])))
+        parts.append(SQL(POSTINGS).format(word_of(term), all_of([on, *others])))
         held.append(term)
     return SQL(" UNION ALL ").join(parts)
 
@@ -219,4 +225,4 @@ def _holds(words: Sequence[Terms]) -> Composed:
 
 
 def _stands(table: str, term: str) -> Composed:
-    return SQL("strpos({}.label, {}) > 0").format(SQL(table), Literal(f" {term} "))
+    return SQL("strpos({}.label, {}) > 0").format(SQL(table), within(term))

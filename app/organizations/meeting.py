@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from psycopg.sql import SQL, Composable, Composed, Literal
 
-from app.organizations.words import TOWN, Terms
+from app.organizations.words import TOWN, Terms, within, word_of
 
 # Labels that one page leaps to.
 LEAPS = 200
@@ -42,7 +42,7 @@ ON = SQL("(m.label, m.key) > (%(posted_label)s, %(posted_key)s)")
 def met(words: Sequence[Terms], rarest: Terms, *, goes_on: bool) -> Composed:
     """Structures (label, key) that hold every word, in order; from the position of the cursor where it `goes_on`."""
     # Each label once is enough: the terms of one word in it lead to the same structures.
-    keys = SQL(" UNION ").join(SQL(KEYS).format(Literal(term)) for term in rarest)
+    keys = SQL(" UNION ").join(SQL(KEYS).format(word_of(term)) for term in rarest)
     leaping = _leaping(words, rarest, goes_on=goes_on)
     return SQL(MET).format(leaping=leaping, keys=keys, on=ON if goes_on else SQL("true"))
 
@@ -73,9 +73,9 @@ def _step(words: Sequence[Terms]) -> Composed:
 
 
 def _next(terms: Terms, after: str) -> Composed:
-    each = [SQL(NEXT).format(Literal(term), SQL(after)) for term in terms]
+    each = [SQL(NEXT).format(word_of(term), SQL(after)) for term in terms]
     return SQL("SELECT y.label FROM ({}) y ORDER BY y.label LIMIT 1").format(SQL(" UNION ALL ").join(each))
 
 
 def _stands(term: str) -> Composable:
-    return SQL("strpos(c.label, {}) > 0").format(Literal(f" {term} "))
+    return SQL("strpos(c.label, {}) > 0").format(within(term))

@@ -1,8 +1,10 @@
 """The words of a name that is asked for, and the words of the dictionary that each may mean."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from psycopg.sql import Placeholder
 
 from app.publication.reading import Pool
 from app.spelling import deletions, is_one_edit
@@ -30,6 +32,21 @@ CROSS JOIN LATERAL (
 
 # A word as labels hold it, and how many structures do.
 Terms = Mapping[str, int]
+
+
+def word_of(term: str) -> Placeholder:
+    """The bound value of a term as the postings have it (`bound`)."""
+    return Placeholder(f"word {term}")
+
+
+def within(term: str) -> Placeholder:
+    """The bound value of a term as it stands within a label (`bound`)."""
+    return Placeholder(f"within {term}")
+
+
+def bound(terms: Iterable[str]) -> dict[str, str]:
+    """The values of these terms, under the names that `word_of` and `within` give them."""
+    return {f"word {term}": term for term in terms} | {f"within {term}": f" {term} " for term in terms}
 
 
 @dataclass(frozen=True, slots=True)

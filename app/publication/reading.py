@@ -106,7 +106,8 @@ def text_array(texts: Sequence[str]) -> bytes:
     return ('{"' + '","'.join(quoted) + '"}').encode() if texts else b"{}"
 
 
-Found = list[tuple[str, bytes]]
+# (key, document) of each resource.
+Documents = list[tuple[str, bytes]]
 
 
 class Batch(NamedTuple):
@@ -114,7 +115,7 @@ class Batch(NamedTuple):
 
     edition: int
     body: bytes
-    shown: Found
+    shown: Documents
 
 
 async def batch(pool: Pool, kind: str, asked: Sequence[str], candidates: Sequence[Sequence[str]]) -> Batch:
@@ -135,12 +136,12 @@ async def batch(pool: Pool, kind: str, asked: Sequence[str], candidates: Sequenc
     return Batch(edition, body, [each for those in chosen.values() for each in those])
 
 
-def _by_position(result: PGresult | None) -> tuple[int, dict[int, Found]]:
+def _by_position(result: PGresult | None) -> tuple[int, dict[int, Documents]]:
     """(edition, what was found for each position): the bytes as they came, since a document is only passed on."""
     if result is None:
         raise LookupError("PostgreSQL answered a read with nothing")
     value = result.get_value
-    found: dict[int, Found] = {}
+    found: dict[int, Documents] = {}
     for row in range(result.ntuples):
         if (position := value(row, 1)) is not None:
             key, document = value(row, 2) or b"", value(row, 3) or b""
@@ -148,12 +149,12 @@ def _by_position(result: PGresult | None) -> tuple[int, dict[int, Found]]:
     return int(value(0, 0) or 0), found
 
 
-def _chosen(asked: str, found: Found) -> Found:
+def _chosen(asked: str, found: Documents) -> Documents:
     """A key means its own resource alone; anything else may mean several."""
     return [each for each in found if each[0] == asked] or found
 
 
-def _result(asked: str, chosen: Found) -> bytes:
+def _result(asked: str, chosen: Documents) -> bytes:
     id_ = json.dumps(asked).encode()
     if len(chosen) == 1:
         return b'{"id":%b,"found":true,"resource":%b}' % (id_, chosen[0][1])
