@@ -11,7 +11,7 @@ import pytest
 
 from app.members.directory import Directory
 from app.settings import Settings
-from tests.builders import FINESS
+from tests.builders import FINESS, a_practitioner, publish
 from tests.harness.serving import serving
 from tests.members.conftest import ANNE, DOMAIN, NAMESAKE, NURSE, OPERATOR, OTHER_DOMAIN, Connection, Network
 
@@ -91,6 +91,17 @@ def test_mailboxes_of_structures_are_published_too(network: Network, registry: C
     assert (code, found["codes"]) == (1, {"done.created": 1, "mailbox.organization_unknown": 1})
     assert published(registry, f"accueil@{DOMAIN}")[3] == "Accueil"
     assert network.publish(rows)[1]["codes"] == {"done.same": 1, "mailbox.organization_unknown": 1}
+
+
+def test_nobody_with_a_longer_name_is_taken_for_a_member(network: Network, registry: Connection) -> None:
+    """The search finds INFIRMIER-DUPONT for DUPONT, and rightly; a mailbox is published for nobody but the member."""
+    person = a_practitioner(
+        registry, rpps="99900000099", family="INFIRMIER-DUPONT", given="Luc", organization=f"1{FINESS}"
+    )
+    publish(registry, ("practitioner", person))
+    member = a_member(rpps="", nom="Dupont", prenom="Luc", ville="Besançon")
+    assert network.publish([member])[1]["codes"] == {"member.not_found": 1}
+    assert network.publish([{**member, "nom": "Infirmier Dupont"}])[1]["codes"] == {"member.to_confirm": 1}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.mailboxes.schemas import Mailbox
+from app.organizations import by_name, meeting
 from app.organizations.schemas import OrganizationItem
 from app.practitioners.schemas import PractitionerItem
 from app.search import export_reading, export_writing
@@ -282,3 +283,17 @@ def test_no_form_breaks_a_name(client: TestClient, people: int, reader: Headers)
     assert text.count("\r\n") == text.count("\n") == len(NASTY) + 2
     found, _ = rows(text)
     assert [row["service"] for row in found] == [name.translate({10: " ", 9: " ", 0x2028: " "}) for name in NASTY]
+
+
+def test_a_search_whose_pages_end_early_is_exported_to_its_end(
+    client: TestClient, registry: Connection, reader: Headers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frequent words that seldom meet: a page reads its share, holds less than it may, and goes on."""
+    both = ["ATRIUM PORT LAC", "HOPITAL LAC PORT", "LE PORT DU LAC"]
+    names = [*(f"{word} {letter}" for word in ("LAC", "PORT") for letter in "ABCDEFGH"), *both]
+    keys = [a_structure(registry, finess=f"9900000{n:02}", name=name) for n, name in enumerate(names)]
+    publish(registry, *(("organization", key) for key in keys))
+    monkeypatch.setattr(by_name, "WINDOW", 1)
+    monkeypatch.setattr(meeting, "LEAPS", 1)
+    found, end = ndjson(client.get("/v1/exports/organizations?name=port lac", headers=reader).text)
+    assert ([each["name"] for each in found], end["end"]) == (both, True)
