@@ -68,6 +68,8 @@ class KnownLines:
         # So many lines of the last file are held or taken, and so many of today's were asked.
         self._loaded = 0
         self._asked = 0
+        # How many lines of the last file were passed over, because today's lacks them: its place is so far ahead.
+        self._passed = 0
         self._once: set[bytes] = set()
         self._more: Counter[bytes] = Counter()
 
@@ -77,13 +79,18 @@ class KnownLines:
     def take(self, digests: Sequence[bytes]) -> list[int]:
         """The places of the lines that are not known; one copy of each of the others is taken."""
         self._asked += len(digests)
-        self._load_until(self._asked + AHEAD)
+        self._load_until(self._asked + self._passed + AHEAD)
         unknown = self._take(digests)
-        # Most lines are not where they should be: a part of the file was cut out, the rest lies further on.
-        while len(unknown) * 2 > len(digests) and self._has_more and self._loaded < self._asked + FARTHEST:
+        if not self._are_elsewhere(unknown, digests):
+            return unknown
+        # A part of the file was cut out, the rest lies further on.
+        while self._are_elsewhere(unknown, digests) and self._has_more and self._loaded < self._asked + FARTHEST:
             self._load()
             asked = unknown
             unknown = [asked[place] for place in self._take([digests[place] for place in asked])]
+        if not self._are_elsewhere(unknown, digests):
+            # Found: from here on as far ahead of this place as before, or each step would end within a block.
+            self._passed = max(self._passed, self._loaded - AHEAD - self._asked)
         return unknown
 
     def left(self) -> Iterator[int]:
@@ -94,6 +101,11 @@ class KnownLines:
             value = self._order[start : start + SIZE]
             if value != NOTHING:
                 yield as_number(value)
+
+    @staticmethod
+    def _are_elsewhere(unknown: Sequence[int], digests: Sequence[bytes]) -> bool:
+        """Whether most of these lines are not where they should be."""
+        return len(unknown) * 2 > len(digests)
 
     @property
     def _has_more(self) -> bool:

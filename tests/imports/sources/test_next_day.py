@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.imports.known import KnownLines, LineOrder, as_number, digest
@@ -255,8 +255,13 @@ def test_known_lines_are_a_multiset(yesterday: list[int], today: list[int]) -> N
 
 
 @settings(max_examples=25)
+@example(start=2706, size=18825, to=0, block=7, cut=True)
 @given(
-    st.integers(0, 30_000), st.integers(0, 30_000), st.integers(0, 30_000), st.sampled_from([1, 7, 500]), st.booleans()
+    start=st.integers(0, 30_000),
+    size=st.integers(0, 30_000),
+    to=st.integers(0, 30_000),
+    block=st.sampled_from([1, 7, 500]),
+    cut=st.booleans(),
 )
 def test_a_part_that_was_cut_out_or_moved_costs_no_line(start: int, size: int, to: int, block: int, cut: bool) -> None:  # noqa: FBT001 - hypothesis gives it
     yesterday = [*range(30_000), *range(100)]
