@@ -97,9 +97,12 @@ def missing(rows: Iterable[Tried]) -> list[str]:
     return [f"{fault}, {what}" for fault, what in FAULTS.items() if fault not in told]
 
 
-@dataclass
+@dataclass(eq=False)
 class Table:
-    """The plugin of one run. `is_whole`: every fault must have a row; `path`: where rows are kept."""
+    """The plugin of one run, which pytest tells from others by identity.
+
+    `is_whole`: every fault must have a row; `path`: where rows are kept.
+    """
 
     is_whole: bool
     path: Path | None
