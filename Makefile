@@ -40,7 +40,7 @@ demo: setup ## everything, then a synthetic directory of 20 000 professionals; C
 	@exec $(BIN)/annuaire up --data-dir $(DATA_DIR) --port $(PORT) --ldap-port $(LDAP_PORT) --sample $(SAMPLE)
 
 test: setup system-test ## the whole suite, on a PostgreSQL and a slapd that it starts itself
-	$(BIN)/pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 test-faults: setup system-test ## every kill point, lost server and full disk of tests/faults
 	$(BIN)/pytest -n $(WORKERS) -m "fault or not fault" tests/faults $(ARGS)
