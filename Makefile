@@ -1,7 +1,7 @@
 # annuaire, by make. `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test demo test test-faults test-model test-follower check bench bench-import bench-harvest bench-load bench-ldap bench-network bench-digest bench-search bench-http fix types db migration openapi docs clean
+.PHONY: audit licences release help setup system system-test demo test test-faults test-model test-follower check bench bench-import bench-harvest bench-load bench-ldap bench-network bench-digest bench-search bench-http fix types db migration openapi docs clean
 
 # The newest way in that is new enough; PYTHON=… chooses.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -51,12 +51,22 @@ test-model: setup system-test ## a hundred histories beside a model, others each
 test-follower: setup system-test ## a follower of the directory, killed fifty times during a hundred thousand changes
 	$(BIN)/pytest -n 0 -m "fault or not fault" tests/faults/test_killed_follower.py $(ARGS)
 
-check: setup ## what CI runs: format, lint, types, import contract, OpenAPI drift, migrations and all tests
+audit: setup ## advisories known for what is locked; fails on one that docs/security/advisories.toml does not explain
+	@$(BIN)/python -m release.audit $(UV_CERTS) $(ARGS)
+
+licences: setup ## write the tables of docs/licences.md; fails on a licence that release/licences.toml does not allow
+	@$(BIN)/python -m release.licences
+
+release: setup ## what is handed on of this commit, in dist/: the wheel, built twice, its bill of materials (CycloneDX), SHA256SUMS
+	@$(BIN)/python -m release $(ARGS)
+
+check: setup ## what CI runs: format, lint, types, import contract, OpenAPI drift, audit, migrations and all tests
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m app.openapi --check openapi/annuaire.yaml
+	$(MAKE) --no-print-directory audit
 	$(MAKE) --no-print-directory test
 
 bench: setup ## the benchmark table: each figure beside its limit, measured in the same run
@@ -110,4 +120,4 @@ docs: setup ## test that what the documents say is true
 
 clean: ## remove caches and the virtual environment; the data directory stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
-	find app tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
+	find app tests migrations release -name __pycache__ -type d -prune -exec rm -rf {} +
