@@ -118,6 +118,9 @@ openapi: setup ## write openapi/annuaire.yaml from the routes
 docs: setup ## test that what the documents say is true
 	$(BIN)/pytest -n 0 tests/docs
 
+site: setup ## the documents as a site in dist/site; a link that leads nowhere fails
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs dist/site
+
 clean: ## remove caches and the virtual environment; the data directory stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
 	find app tests migrations release -name __pycache__ -type d -prune -exec rm -rf {} +
