@@ -14,6 +14,8 @@ from ldap3 import BASE, NONE, Connection, Server
 from ldap3.core.exceptions import LDAPException
 from sqlalchemy import NullPool, create_engine
 
+from app import backups
+from app.access.audit_untold import untold
 from app.access.certificate_trust import Trust, TrustUnusable
 from app.console import Refused, one_line
 from app.db import alembic_config, connect, schema_unknown, sqlalchemy_url
@@ -54,6 +56,8 @@ def examine(settings: Settings) -> list[Finding]:
         "webhooks": _webhooks,
         "duties": _duties,
         "transfers": _transfers,
+        "history": _history,
+        "backups": _backups,
         "ldap": _ldap,
     }
     return [_finding(name, look, settings) for name, look in looks.items()]
@@ -185,6 +189,16 @@ def _transfers(settings: Settings) -> tuple[bool | None, str]:
         " AND effective_at < now() - interval '1 minute'",
     )
     return not late, f"{late} whose hour is over for a minute or more: is a worker running?" if late else "none is late"
+
+
+def _history(settings: Settings) -> tuple[bool | None, str]:
+    with connect(settings) as connection:
+        return untold(connection, settings)
+
+
+def _backups(settings: Settings) -> tuple[bool | None, str]:
+    with connect(settings) as connection:
+        return backups.judged(backups.look(connection, settings), datetime.now(UTC))
 
 
 def _ldap(settings: Settings) -> tuple[bool | None, str]:

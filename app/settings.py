@@ -114,6 +114,8 @@ class Settings(BaseSettings):
 
     # A file or an HTTP URL.
     audit_anchor: str | None = Field(None, pattern=r"^(https?://\S+|[^:]+)$")
+    # What deploy/backup/base-backup writes when a copy is whole and verified.
+    backup_stamp: Path | None = None
     consultation_days: int = Field(180, ge=0)
     notice_days: int = Field(365, ge=1)
 

@@ -111,23 +111,29 @@ def _faults(
     yield from _faults_of_roots(kept, passed, found)
 
 
-def _faults_of_roots(kept: Sequence[Root], passed: Mapping[int, bytes], found: Verified) -> Iterator[Fault]:
-    """Roots through which the trail does not go; those of what a backup did not hold are lost.
+def sorted_out(kept: Sequence[Root], passed: Mapping[int, bytes]) -> tuple[list[Root], list[Root]]:
+    """Roots through which the trail does not go: (lost with what a backup did not hold, missed), oldest first.
 
-    Read from the latest on, so that it is known up to where later ones say that the trail was held.
+    `passed`: the hash of each act that a root stands at, empty where there is none. Read from the latest root on, so
+    that it is known up to where later ones say that the trail was held.
     """
     held: int | None = None
-    missed = []
+    lost, missed = [], []
     for root in reversed(kept):
         if root.hash == passed[root.sequence]:
             told = [number for number in (held, root.restored_to) if number is not None]
             held = min(told, default=None)
         elif held is not None and root.sequence > held:
-            found.lost.append(root)
+            lost.append(root)
         else:
             missed.append(root)
-    found.lost.reverse()
-    for root in reversed(missed):
+    return lost[::-1], missed[::-1]
+
+
+def _faults_of_roots(kept: Sequence[Root], passed: Mapping[int, bytes], found: Verified) -> Iterator[Fault]:
+    lost, missed = sorted_out(kept, passed)
+    found.lost.extend(lost)
+    for root in missed:
         what = f"is another: {root.hash.hex()}" if passed[root.sequence] else "stands at a row that is not there"
         yield Fault(root.sequence, "anchor", f"the root anchored at {root.at} {what}")
 

@@ -22,6 +22,7 @@ from app.ldap.documents import Changes, changes_after
 from app.ldap.entries import LAYOUT
 from app.ldap.operations import State
 from app.ldap.rebuild import founded, reconcile
+from app.publication import epoch
 from app.settings import Settings
 
 logger = structlog.get_logger(__name__)
@@ -53,6 +54,7 @@ def step(connection: psycopg.Connection[Any], exporter: Exporter, settings: Sett
 
     Raises LdapUnreachable, StaleExporter (another exporter wrote: step again), LdapFailed, psycopg.OperationalError.
     """
+    epoch.watch(connection)
     state = founded(connection, exporter)
     changes = changes_after(connection, state.edition, settings.ldap_batch)
     why = _broken(state, changes)

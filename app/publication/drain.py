@@ -135,9 +135,9 @@ def run(settings: Settings, stop: threading.Event) -> None:
         connection.execute("LISTEN annuaire_pending")
         while not stop.is_set() and not is_holder(connection):
             stop.wait(LOOK_SECONDS)
-        epoch.watch(connection)
         drain = Drain(connection, settings.drain_lock_ms, settings.publish_wide)
         while not stop.is_set():
+            epoch.watch(connection)
             if not _is_early(connection):
                 if bulk.is_wanted(connection):
                     bulk.publish_all(settings, connection)

@@ -2,6 +2,12 @@
 
 Copies may hold changes that the restored directory never made, and it will soon give their numbers to others. So their
 cursors must expire, all of them: with the epoch they do.
+
+    a change is published  ─► directory.edition ─► trigger number_in_place ─┐ witness as it was: go on
+    anything else          ─► audit_append ─► watch_epoch ──────────────────┴ another: begin a history, then write
+
+No write passes by both (migration 0015), so no program needs to know when its server was restored or promoted. `watch`
+is for those who do not write: readers learn within a second, and not only with the next change.
 """
 
 from typing import Any

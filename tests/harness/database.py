@@ -13,6 +13,8 @@ from app.db import upgrade
 from app.embedded import Postgres
 
 TEMPLATE = "template_annuaire"
+# Without a history of their own, or without any table.
+UNWRITTEN = {TEMPLATE, "template0", "template1"}
 _numbers = itertools.count(1)
 
 
@@ -41,13 +43,19 @@ def make_template(cluster: Postgres) -> None:
 
 
 @contextmanager
-def cloned(cluster: Postgres, template: str = TEMPLATE) -> Iterator[Database]:
-    """A fresh copy of the template, dropped at the end whoever is still connected."""
+def cloned(cluster: Postgres, template: str = TEMPLATE, *, restored: bool = False) -> Iterator[Database]:
+    """A fresh copy of the template, dropped at the end whoever is still connected.
+
+    A copy that is written goes on with the history of its template, unless it is `restored` from it.
+    """
     name = f"test_{next(_numbers)}"
     # Copying files is faster than writing them to the log: with fsync off the checkpoint it needs costs nothing.
     copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
     _administer(cluster, copy.format(sql.Identifier(name), sql.Identifier(template)))
     database = Database(name, cluster.dsn(name))
+    if template not in UNWRITTEN and not restored:
+        with psycopg.connect(database.dsn) as connection:
+            connection.execute("UPDATE directory SET witness = NULL")
     try:
         yield database
     finally:

@@ -33,7 +33,7 @@ def test_a_restored_database_is_another_history(database: Database, migrated: Po
     epoch.watch(connection)
     before = history(connection)
     database.close()
-    with cloned(migrated, database.name) as restored:
+    with cloned(migrated, database.name, restored=True) as restored:
         elsewhere = restored.connect(autocommit=True)
         begun = epoch.watch(elsewhere)
         after = history(elsewhere)
@@ -41,7 +41,7 @@ def test_a_restored_database_is_another_history(database: Database, migrated: Po
         assert after[1] == before[1]
         assert epoch.watch(elsewhere) is None
         said = elsewhere.execute("SELECT actor, object_key FROM audit WHERE action = 'history.begun'").fetchall()
-        assert said == [("worker", before[0])]
+        assert said == [("database", before[0])]
 
 
 def test_a_timeline_is_part_of_the_place(database: Database) -> None:
