@@ -18,7 +18,7 @@ from app.access.client_commands import app as client_app
 from app.access.commands import app as key_app
 from app.access.peppers import PepperMissing, Peppers
 from app.console import DIFFERENCES, DONE, INTERRUPTED, REFUSED, USAGE, Refused, emit, one_line, refuse, say
-from app.doctor import examine, missing_migrations
+from app.doctor import examine
 from app.embedded.attach import settings_for
 from app.embedded.bring_up import Options
 from app.embedded.ports import LOOPBACK, require_free
@@ -33,6 +33,7 @@ from app.publication.snapshot_commands import snapshot_app
 from app.push.commands import webhook_app
 from app.replica.commands import app as replica_app
 from app.sandbox.commands import app as sandbox_app
+from app.schema import standing
 from app.transfers.commands import app as transfer_app
 from app.trust.domain_commands import domain_app
 from app.trust.operator_commands import operator_app
@@ -144,8 +145,8 @@ def upgrade(
 ) -> None:
     """Bring the schema to the version of this code."""
     settings = settings_for(data_dir)
-    with db.connect(settings):  # an unreachable database is one sentence here, a page further on
-        missing = missing_migrations(settings.database_url)
+    with db.connect(settings) as connection:
+        missing = standing.missing(standing.look(connection))
     if not check:
         db.upgrade(settings.database_url)
     said = f"{'missing' if check else 'applied'}: {', '.join(missing) or 'nothing'}"
