@@ -51,12 +51,13 @@ test-model: setup system-test ## a hundred histories beside a model, others each
 test-follower: setup system-test ## a follower of the directory, killed fifty times during a hundred thousand changes
 	$(BIN)/pytest -n 0 -m "fault or not fault" tests/faults/test_killed_follower.py $(ARGS)
 
-check: setup ## what CI runs: format, lint, types, import contract, OpenAPI drift, migrations and all tests
+check: setup system-test ## what CI runs: format, lint, types, import contract, OpenAPI drift, locks and squawk of migrations, all tests
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m app.openapi --check openapi/annuaire.yaml
+	$(BIN)/python -m tests.migrations.measured --check
 	$(MAKE) --no-print-directory test
 
 bench: setup ## the benchmark table: each figure beside its limit, measured in the same run

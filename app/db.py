@@ -16,6 +16,7 @@ from sqlalchemy import Integer, MetaData, Text, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from app.schema.program import application
 from app.schema.standing import LOCATION
 from app.schema.upgrade import bring_up
 from app.settings import Settings
@@ -75,7 +76,7 @@ def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connecti
         libpq_url(settings.database_url),
         autocommit=autocommit,
         connect_timeout=10,
-        application_name="annuaire",
+        application_name=application("annuaire"),
         options=f"-c lock_timeout={LOCK_TIMEOUT}",
         keepalives_idle=30,
         keepalives_interval=10,
@@ -151,7 +152,7 @@ def _pool(settings: Settings, least: int, options: str) -> AsyncConnectionPool[p
         max_waiting=settings.database_pool * WAITING_A_CONNECTION,
         configure=configure,
         kwargs={
-            "application_name": "annuaire-api",
+            "application_name": application("annuaire-api"),
             "options": f"-c statement_timeout={settings.statement_timeout_ms} {options}",
         },
     )

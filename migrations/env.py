@@ -15,6 +15,7 @@ from sqlalchemy.schema import DropTableComment, SetTableComment
 
 from app.console import Refused
 from app.db import Base, sqlalchemy_url
+from app.schema.program import application
 from app.schema.standing import comment
 from app.schema.upgrade import LOCK_MS, LONGEST_STATEMENT
 from app.settings import Settings
@@ -55,7 +56,7 @@ def run() -> None:
     attributes = context.config.attributes
     url = attributes.get("url") or sqlalchemy_url(Settings().database_url)
     limits = f"-c lock_timeout={LOCK_MS} -c statement_timeout={LONGEST_STATEMENT}"
-    arguments = {"application_name": "annuaire-migration", "options": limits, "connect_timeout": 10}
+    arguments = {"application_name": application("annuaire-migration"), "options": limits, "connect_timeout": 10}
     engine = create_engine(url, poolclass=NullPool, connect_args=arguments | attributes.get("connect_args", {}))
     with engine.connect() as connection:
         if follow := attributes.get("follow"):

@@ -145,7 +145,7 @@ def test_two_upgrades_take_turns_and_the_waiting_one_holds_nothing_up(database: 
     second = threading.Thread(target=bring_up, args=(next_config(database.dsn, tmp_path),))
     second.start()
     # An index that the first one builds concurrently would wait for a snapshot.
-    asks = "SELECT pid FROM pg_stat_activity WHERE application_name = 'annuaire-migration' AND query ~ 'ROLLBACK'"
+    asks = "SELECT pid FROM pg_stat_activity WHERE application_name ~ '^annuaire-migration/' AND query ~ 'ROLLBACK'"
     until(lambda: watch.execute(f"{asks} AND state = 'idle' AND backend_xmin IS NULL".encode()).fetchone(), "it asks")
     assert look(watch).revisions == (HEAD,)
     first.close()
