@@ -60,13 +60,14 @@ licences: setup ## write the tables of docs/licences.md; fails on a licence that
 release: setup ## what is handed on of this commit, in dist/: the wheel, built twice, its bill of materials (CycloneDX), SHA256SUMS
 	@$(BIN)/python -m release $(ARGS)
 
-check: setup ## what CI runs: format, lint, types, import contract, OpenAPI drift, audit, migrations and all tests
+check: setup system-test ## what CI runs: format, lint, types, import contract, OpenAPI drift, locks and squawk of migrations, all tests
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m app.openapi --check openapi/annuaire.yaml
 	$(MAKE) --no-print-directory audit
+	$(BIN)/python -m tests.migrations.measured --check
 	$(MAKE) --no-print-directory test
 
 bench: setup ## the benchmark table: each figure beside its limit, measured in the same run

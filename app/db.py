@@ -5,13 +5,10 @@ committed at the edge, before the response leaves (`Transaction`).
 """
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import psycopg
-from alembic import command
 from alembic.config import Config
-from alembic.util.exc import CommandError
 from fastapi import Depends, Request
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
@@ -19,8 +16,9 @@ from sqlalchemy import Integer, MetaData, Text, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-import migrations as migration_scripts
-from app.console import Refused, one_line
+from app.schema.program import application
+from app.schema.standing import LOCATION
+from app.schema.upgrade import bring_up
 from app.settings import Settings
 
 NAMING = {
@@ -78,7 +76,7 @@ def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connecti
         libpq_url(settings.database_url),
         autocommit=autocommit,
         connect_timeout=10,
-        application_name="annuaire",
+        application_name=application("annuaire"),
         options=f"-c lock_timeout={LOCK_TIMEOUT}",
         keepalives_idle=30,
         keepalives_interval=10,
@@ -97,29 +95,17 @@ def is_passing(error: psycopg.Error) -> bool:
 def alembic_config(database_url: str) -> Config:
     """Alembic's configuration for one database, without any ini file."""
     config = Config()
-    config.set_main_option("script_location", str(Path(migration_scripts.__file__ or "").parent))
+    config.set_main_option("script_location", str(LOCATION))
     config.attributes["url"] = sqlalchemy_url(database_url)
     return config
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Bring the schema to `revision`. Safe to call again; two callers at once wait for one another.
+    """Bring the schema to `revision`. Safe to call again; two callers at once take turns.
 
-    Raises Refused when the database has a schema that a newer annuaire made.
+    Raises Refused, and says what to do: see app.schema.upgrade.
     """
-    try:
-        command.upgrade(alembic_config(database_url), revision)
-    except CommandError as error:
-        raise schema_unknown(error) from error
-
-
-def schema_unknown(error: Exception) -> Refused:
-    """What to tell of a revision that none of our migrations made."""
-    return Refused(
-        f"the database has a schema that this code does not know ({one_line(error)}): a newer annuaire made it; "
-        "run that one, or use another database or --data-dir",
-        "schema.unknown",
-    )
+    bring_up(alembic_config(database_url), revision)
 
 
 def open_engine(settings: Settings) -> AsyncEngine:
@@ -166,7 +152,7 @@ def _pool(settings: Settings, least: int, options: str) -> AsyncConnectionPool[p
         max_waiting=settings.database_pool * WAITING_A_CONNECTION,
         configure=configure,
         kwargs={
-            "application_name": "annuaire-api",
+            "application_name": application("annuaire-api"),
             "options": f"-c statement_timeout={settings.statement_timeout_ms} {options}",
         },
     )

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
-from alembic.script import ScriptDirectory
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -14,16 +13,17 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from psycopg_pool import PoolTimeout
 from pydantic import BaseModel
 
-from app.db import alembic_config
 from app.lag import MEASURE, Lag, judged
 from app.problems import NotReady, documented
+from app.schema.standing import Standing, scripts
 from app.settings import Settings
 
 router = APIRouter(tags=["health"])
 
 STATE = """
 SELECT d.edition, coalesce((SELECT loaded FROM source WHERE name = 'liste_blanche'), false),
-       ARRAY(SELECT version_num FROM alembic_version), (SELECT count(*) FROM pending)
+       ARRAY(SELECT version_num FROM alembic_version), (SELECT count(*) FROM pending),
+       obj_description('alembic_version'::regclass, 'pg_class')
 FROM directory d
 """
 # Where several processes keep their counters together (prometheus_client reads it at import; see app.serving).
@@ -53,12 +53,16 @@ class Ready(BaseModel):
 
 
 class State(NamedTuple):
-    """What the database says of itself: edition, white list in force, revisions of its schema, ids that wait."""
+    """What the database says of itself: edition, white list in force, revisions of its schema, ids that wait.
+
+    `promise`: which other code the schema serves (app.schema.standing).
+    """
 
     edition: int
     has_white_list: bool
     versions: list[str]
     pending: int
+    promise: str | None
 
 
 class Metrics:
@@ -120,7 +124,7 @@ class Metrics:
 
 def schema_head() -> Sequence[str]:
     """The revisions that this code expects of the database."""
-    return ScriptDirectory.from_config(alembic_config("postgresql://")).get_heads()
+    return scripts().get_heads()
 
 
 @router.get("/healthz")
@@ -131,10 +135,13 @@ async def read_health() -> Alive:
 
 @router.get("/readyz", responses=documented(NotReady))
 async def read_readiness(request: Request) -> Ready:
-    """The database answers and has the schema of this code; also: is the rule of domains on?"""
+    """The database answers and has a schema that serves this code; also: is the rule of domains on?"""
     state = await _state(request)
-    if sorted(state.versions) != sorted(request.app.state.schema_head):
-        raise NotReady("The schema of the database is not that of this code: run annuaire db upgrade.")
+    if not Standing(tuple(state.versions), state.promise).serves(request.app.state.schema_head):
+        raise NotReady(
+            "The schema of the database does not serve this code: run annuaire db upgrade, or, when a newer annuaire "
+            "made it, that one."
+        )
     return Ready(
         edition=state.edition,
         schema_version=",".join(state.versions),
