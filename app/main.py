@@ -31,6 +31,8 @@ from app.mailboxes import own_routes as own_mailboxes
 from app.mailboxes import routes as mailboxes
 from app.mailboxes import write_routes as mailbox_writes
 from app.mailboxes.batch_slots import BatchSlots
+from app.metrics import Metrics
+from app.metrics.pools import PoolOfEngine, PoolOfPsycopg
 from app.notices import routes as notices
 from app.organizations import routes as organizations
 from app.paging import Cursors
@@ -88,7 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(HeadAsGet)
     app.add_middleware(
         logs.RequestLog,
-        observe=app.state.metrics.observe,
+        observe=app.state.metrics.requests.observe,
         note=app.state.consultations.note,
         told=budget_headers.of_request,
         unexpected=problems.unexpected,
@@ -99,9 +101,9 @@ def create_app(settings: Settings) -> FastAPI:
 def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     """What routes reach through the app: no globals."""
     app.state.settings = settings
-    app.state.metrics = health.Metrics()
-    app.state.consultations = Consultations(settings, app.state.metrics.registry)
     app.state.schema_head = health.schema_head()
+    app.state.metrics = Metrics(settings, app.state.schema_head)
+    app.state.consultations = Consultations(settings, app.state.metrics.registry)
     app.state.peppers = peppers
     app.state.usage = Usage(peppers.current)
     app.state.proxies = Proxies(settings)
@@ -138,6 +140,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             app.state.usage.kept(app.state.engine),
             app.state.consultations.kept(),
             app.state.arrivals.kept(),
+            app.state.metrics.pools.watched(
+                read=PoolOfPsycopg(app.state.pool),
+                look_up=app.state.reads,
+                write=PoolOfPsycopg(app.state.write_pool),
+                session=PoolOfEngine(app.state.engine),
+                budget=PoolOfPsycopg(app.state.budgets.pool),
+            ),
         ):
             yield
     finally:

@@ -54,6 +54,10 @@ class Line:
         self._heard_at = 0.0
 
     @property
+    def is_open(self) -> bool:
+        return self._connection is not None
+
+    @property
     def is_idle(self) -> bool:
         return self._connection is not None and not self._is_busy
 

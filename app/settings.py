@@ -161,6 +161,9 @@ class Settings(BaseSettings):
     snapshot_hours: int = Field(24, ge=0)
     snapshot_days: int = Field(7, ge=1)
 
+    # Certificates that other programs serve for us, whose end is watched too (app.metrics.credentials).
+    watched_certificates: Paths = None
+
     # Webhooks: what is allowed beside https to public addresses, and whom to believe beside the system's authorities.
     webhook_insecure: bool = False
     webhook_ca_file: Path | None = None

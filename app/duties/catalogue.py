@@ -7,6 +7,8 @@ from app.access.audit_roots import anchor_hourly
 from app.budgets import retention as budgets
 from app.duties.loop import Duty
 from app.mailboxes import retention as mailboxes
+from app.metrics.trail import ANCHORING
+from app.metrics.worker import HEARTBEAT
 from app.notices import reading as notices
 from app.publication import digest_keeping as digest
 from app.publication import log
@@ -14,7 +16,9 @@ from app.push import retention as push
 from app.trust import expiry as conformity
 
 DUTIES: tuple[Duty, ...] = (
-    Duty("keep the root of the audit trail", "hour", anchor_hourly),
+    # Done is all that it takes: the loop writes down when.
+    Duty(HEARTBEAT, "minute", lambda *_: None),
+    Duty(ANCHORING, "hour", anchor_hourly),
     Duty("tell of keys and certificates that end", "day", credentials.announce),
     Duty("forget tokens and certificates that ended", "day", ended_credentials.prune),
     Duty("forget old consultations", "day", consultation_keeping.prune),
