@@ -149,6 +149,7 @@ async def read_metrics(request: Request) -> Response:
     """Counters in the text form of Prometheus."""
     state, lag = await _state(request), await _lag(request)
     metrics: Metrics = request.app.state.metrics
+    request.app.state.places.show()
     shown = metrics.exposition(state, lag, _late(request, lag), request.app.state.arrivals.waiting)
     return Response(shown, media_type=CONTENT_TYPE_LATEST)
 
@@ -169,7 +170,7 @@ def _late(request: Request, lag: Lag) -> list[str]:
 async def _row(request: Request, statement: str) -> tuple[Any, ...]:
     """The one row of a statement about the directory. Raises NotReady."""
     try:
-        async with request.app.state.pool.connection() as connection:
+        async with request.app.state.state_pool.connection() as connection:
             row: tuple[Any, ...] | None = await (await connection.execute(statement)).fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as missing:
         raise NotReady("The database has not the schema of this code: run annuaire db upgrade.") from missing
