@@ -141,6 +141,11 @@ def read_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection
     return _pool(settings, settings.database_pool, "-c default_transaction_read_only=on")
 
 
+def state_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
+    """The connection of /readyz and /metrics: whoever watches a node must not wait behind those who load it."""
+    return _pool(settings, 1, "-c default_transaction_read_only=on", most=1)
+
+
 def counting_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
     """Connections that count what was shown to whom: opened as they are needed, never waiting for the disk."""
     return _pool(settings, 1, f"-c synchronous_commit=off -c lock_timeout={WRITE_LOCK_MS}")
@@ -155,7 +160,11 @@ def write_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnectio
     return _pool(settings, 1, f"-c lock_timeout={WRITE_LOCK_MS} {plans}")
 
 
-def _pool(settings: Settings, least: int, options: str) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
+def _pool(
+    settings: Settings, least: int, options: str, most: int | None = None
+) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
+    """`most` connections, by default those of the settings."""
+
     async def configure(connection: psycopg.AsyncConnection[Any]) -> None:
         await connection.set_autocommit(True)
         connection.prepare_threshold = 0
@@ -166,7 +175,7 @@ def _pool(settings: Settings, least: int, options: str) -> AsyncConnectionPool[p
         libpq_url(settings.database_url),
         connection_class=PatientConnection,
         min_size=least,
-        max_size=settings.database_pool,
+        max_size=most or settings.database_pool,
         open=False,
         timeout=5,
         # Beyond, one more is refused at once: it would wait in vain, with all that it brought in memory.

@@ -70,13 +70,14 @@ async def read_readiness(request: Request) -> Ready:
 async def read_metrics(request: Request) -> Response:
     """Counters in the text form of Prometheus. It answers without a database too, and says so."""
     metrics: Metrics = request.app.state.metrics
+    request.app.state.places.show()
     return Response(await metrics.exposition(request.app.state.arrivals.waiting), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _directory(request: Request) -> tuple[State, Lag]:
     """State and lag of the directory. Raises NotReady."""
     try:
-        async with request.app.state.pool.connection() as connection:
+        async with request.app.state.state_pool.connection() as connection:
             row = await (await connection.execute(DIRECTORY)).fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as missing:
         raise NotReady("The database has not the schema of this code: run annuaire db upgrade.") from missing

@@ -15,8 +15,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.access.rules import Rule, rule_of
+from app.admission import ALWAYS, ServerBusy
 from app.budgets.allowance import RateExceeded
-from app.problems import MEDIA_TYPE, ProblemDocument, documented
+from app.problems import MEDIA_TYPE, Problem, ProblemDocument, documented
 from app.settings import Settings
 
 DESCRIPTION = """
@@ -64,6 +65,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
     components["schemas"] |= {**problem.pop("$defs"), "ProblemDocument": problem}
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
+            if path not in ALWAYS:
+                _add(operation["responses"], ServerBusy)
             _complete(operation, rule_of(path, method.upper()))
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
@@ -76,7 +79,7 @@ def _complete(operation: dict[str, Any], rule: Rule) -> None:
     if rule is not Rule.OPEN:
         named: list[dict[str, list[str]]] = [{scheme: []} for scheme in SECURITY_SCHEMES]
         operation["security"] = [{}, *named] if rule is Rule.LOOK_UP else named
-        _add_rate(operation["responses"])
+        _add(operation["responses"], RateExceeded)
     operation["summary"] = operation.get("description", operation["summary"]).split("\n")[0].rstrip(".")
     for status, response in operation["responses"].items():
         content = response.get("content", {})
@@ -93,12 +96,12 @@ def _complete(operation: dict[str, Any], rule: Rule) -> None:
         response["headers"] |= LIMIT_HEADERS if rule is not Rule.OPEN else {}
 
 
-def _add_rate(responses: dict[str, Any]) -> None:
-    """Every caller that is asked for can be too fast, whatever else the route answers with 429."""
-    ((_, too_fast),) = documented(RateExceeded).items()
-    told = responses.setdefault("429", too_fast)
-    if told is not too_fast:
-        told["description"] += f"; {too_fast['description']}"
+def _add(responses: dict[str, Any], kind: type[Problem]) -> None:
+    """What can end a request before its route, beside what the route answers with the same status."""
+    ((status, ours),) = documented(kind).items()
+    told = responses.setdefault(str(status), ours)
+    if told is not ours:
+        told["description"] += f"; {ours['description']}"
 
 
 def as_yaml(value: Any, indent: str = "") -> Iterator[str]:

@@ -5,7 +5,7 @@
     ├── CredentialsMissing, CredentialsInvalid 401 · ScopeMissing, OperatorMissing, CredentialsTooWeak 403
     ├── CursorInvalid 400
     ├── Conflict 409
-    ├── DatabaseUnavailable, DatabaseTimeout, WriteBusy, NotReady 503
+    ├── DatabaseUnavailable, DatabaseTimeout, WriteBusy, NotReady 503 · ServerBusy 503 (app.admission)
     ├── Unexpected 500
     └── those of the features (MailboxUnknown, OrganizationAmbiguous, FeedCursorExpired, …)
 

@@ -89,6 +89,8 @@ class Settings(BaseSettings):
     statement_timeout_ms: int = Field(5_000, ge=0)
     # Processes of `annuaire serve`.
     workers: int = Field(1, ge=1)
+    # Requests that each of them works at (app.admission).
+    requests_at_once: int = Field(256, ge=1)
 
     # Secret of the HMAC under which API keys are stored, and those before it, which still know their keys.
     key_pepper: SecretStr = SecretStr("")
