@@ -17,6 +17,7 @@ from sqlalchemy import NullPool, create_engine
 from app.access.certificate_trust import Trust, TrustUnusable
 from app.console import Refused, one_line
 from app.db import alembic_config, connect, schema_unknown, sqlalchemy_url
+from app.duties.kept import overdue
 from app.embedded.binaries import find_postgres, find_slapd
 from app.lag import MEASURE, Lag, judged
 from app.settings import Settings
@@ -53,6 +54,7 @@ def examine(settings: Settings) -> list[Finding]:
         "channels": _channels,
         "webhooks": _webhooks,
         "duties": _duties,
+        "retention": _retention,
         "transfers": _transfers,
         "ldap": _ldap,
     }
@@ -155,6 +157,14 @@ def _duties(settings: Settings) -> tuple[bool | None, str]:
     if failing:
         return False, f"failed, and tried again every five minutes by the worker: {failing}"
     return True, "none of the worker's duties fails"
+
+
+def _retention(settings: Settings) -> tuple[bool | None, str]:
+    with connect(settings) as connection:
+        late = [f"{table} since {since:%Y-%m-%d}" for table, since in overdue(connection, settings, datetime.now(UTC))]
+    if late:
+        return False, f"kept longer than the rules say: {', '.join(late)}: is a worker running? (docs/rgpd.md)"
+    return True, "nothing is kept longer than the rules say"
 
 
 def _client_certificates(settings: Settings) -> tuple[bool | None, str]:
