@@ -20,7 +20,6 @@ WITH gone AS MATERIALIZED (
   SELECT p.national_id FROM practitioner p JOIN import_run r ON r.number = p.changed_run
   WHERE p.register_state = 'closed' AND coalesce(r.applied_at, r.started_at) < %(before)s
     AND NOT EXISTS (SELECT FROM mailbox_attachment a WHERE a.practitioner = p.national_id)
-   
     AND NOT EXISTS (SELECT FROM import_change c WHERE c.before ->> 'practitioner' = p.national_id)
   ORDER BY p.national_id LIMIT %(portion)s FOR UPDATE OF p SKIP LOCKED
 ),
