@@ -34,6 +34,7 @@ from app.push.commands import webhook_app
 from app.replica.commands import app as replica_app
 from app.sandbox.commands import app as sandbox_app
 from app.schema import outlook
+from app.subjects.commands import app as person_app
 from app.transfers.commands import app as transfer_app
 from app.trust.domain_commands import domain_app
 from app.trust.operator_commands import operator_app
@@ -64,6 +65,7 @@ app.add_typer(sandbox_app, name="sandbox")
 app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(replica_app, name="replica")
 app.add_typer(webhook_app, name="webhook")
+app.add_typer(person_app, name="person")
 
 DataDir = Annotated[Path | None, typer.Option(help="Use the running annuaire up of this directory.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, logs on stderr.")]

@@ -14,6 +14,7 @@ from app.access.audit_untold import untold
 from app.access.certificate_trust import Trust, TrustUnusable
 from app.console import Refused, one_line
 from app.db import connect
+from app.duties.kept import overdue
 from app.embedded.binaries import find_postgres, find_slapd
 from app.lag import MEASURE, Lag, judged
 from app.schema.standing import look, missing, scripts
@@ -51,6 +52,7 @@ def examine(settings: Settings) -> list[Finding]:
         "channels": _channels,
         "webhooks": _webhooks,
         "duties": _duties,
+        "retention": _retention,
         "transfers": _transfers,
         "history": _history,
         "backups": _backups,
@@ -146,6 +148,14 @@ def _duties(settings: Settings) -> tuple[bool | None, str]:
     if failing:
         return False, f"failed, and tried again every five minutes by the worker: {failing}"
     return True, "none of the worker's duties fails"
+
+
+def _retention(settings: Settings) -> tuple[bool | None, str]:
+    with connect(settings) as connection:
+        late = [f"{table} since {since:%Y-%m-%d}" for table, since in overdue(connection, settings, datetime.now(UTC))]
+    if late:
+        return False, f"kept longer than the rules say: {', '.join(late)}: is a worker running? (docs/rgpd.md)"
+    return True, "nothing is kept longer than the rules say"
 
 
 def _client_certificates(settings: Settings) -> tuple[bool | None, str]:
