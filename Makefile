@@ -60,6 +60,9 @@ licences: setup ## write the tables of docs/licences.md; fails on a licence that
 release: setup ## what is handed on of this commit, in dist/: the wheel, built twice, its bill of materials (CycloneDX), SHA256SUMS
 	@$(BIN)/python -m release $(ARGS)
 
+fuzz-api: setup system-test ## every kind of caller asks all that openapi/annuaire.yaml lets it ask (about ten minutes)
+	$(BIN)/python -m tests.described $(ARGS)
+
 check: setup system-test ## what CI runs: format, lint, types, import contract, OpenAPI drift, locks and squawk of migrations, all tests
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
