@@ -1,7 +1,7 @@
 # annuaire, by make. `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test demo test faults test-model test-follower check bench bench-import bench-harvest bench-load bench-ldap bench-network bench-digest bench-search bench-http fix types db migration openapi docs clean
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 # The newest way in that is new enough; PYTHON=… chooses.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -40,7 +40,7 @@ demo: setup ## everything, then a synthetic directory of 20 000 professionals; C
 	@exec $(BIN)/annuaire up --data-dir $(DATA_DIR) --port $(PORT) --ldap-port $(LDAP_PORT) --sample $(SAMPLE)
 
 test: setup system-test ## the whole suite, on a PostgreSQL and a slapd that it starts itself
-	$(BIN)/pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 faults: setup system-test ## every fault of tests/faults and tests/recovery, and the table of what each cost; fails when one did harm or was not tried
 	$(BIN)/pytest -n $(WORKERS) -m "fault or not fault" --every-fault tests/faults tests/recovery $(ARGS)
@@ -51,12 +51,26 @@ test-model: setup system-test ## a hundred histories beside a model, others each
 test-follower: setup system-test ## a follower of the directory, killed fifty times during a hundred thousand changes
 	$(BIN)/pytest -n 0 -m "fault or not fault" tests/faults/test_killed_follower.py $(ARGS)
 
-check: setup ## what CI runs: format, lint, types, import contract, OpenAPI drift, migrations and all tests
+audit: setup ## advisories known for what is locked; fails on one that docs/security/advisories.toml does not explain
+	@$(BIN)/python -m release.audit $(UV_CERTS) $(ARGS)
+
+licences: setup ## write the tables of docs/licences.md; fails on a licence that release/licences.toml does not allow
+	@$(BIN)/python -m release.licences
+
+release: setup ## what is handed on of this commit, in dist/: the wheel, built twice, its bill of materials (CycloneDX), SHA256SUMS
+	@$(BIN)/python -m release $(ARGS)
+
+fuzz-api: setup system-test ## every kind of caller asks all that openapi/annuaire.yaml lets it ask (about ten minutes)
+	$(BIN)/python -m tests.described $(ARGS)
+
+check: setup system-test ## what CI runs: format, lint, types, import contract, OpenAPI drift, locks and squawk of migrations, all tests
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m app.openapi --check openapi/annuaire.yaml
+	$(MAKE) --no-print-directory audit
+	$(BIN)/python -m tests.migrations.measured --check
 	$(MAKE) --no-print-directory test
 
 bench: setup ## the benchmark table: each figure beside its limit, measured in the same run
@@ -108,6 +122,9 @@ openapi: setup ## write openapi/annuaire.yaml from the routes
 docs: setup ## test that what the documents say is true
 	$(BIN)/pytest -n 0 tests/docs
 
+site: setup ## the documents as a site in dist/site; a link that leads nowhere fails
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs dist/site
+
 clean: ## remove caches and the virtual environment; the data directory stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
-	find app tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
+	find app tests migrations release -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,7 +18,7 @@ from app.access.client_commands import app as client_app
 from app.access.commands import app as key_app
 from app.access.peppers import PepperMissing, Peppers
 from app.console import DIFFERENCES, DONE, INTERRUPTED, REFUSED, USAGE, Refused, emit, one_line, refuse, say
-from app.doctor import examine, missing_migrations
+from app.doctor import examine
 from app.embedded.attach import settings_for
 from app.embedded.bring_up import Options
 from app.embedded.ports import LOOPBACK, require_free
@@ -34,6 +34,8 @@ from app.publication.snapshot_commands import snapshot_app
 from app.push.commands import webhook_app
 from app.replica.commands import app as replica_app
 from app.sandbox.commands import app as sandbox_app
+from app.schema import outlook
+from app.subjects.commands import app as person_app
 from app.transfers.commands import app as transfer_app
 from app.trust.domain_commands import domain_app
 from app.trust.operator_commands import operator_app
@@ -67,6 +69,7 @@ snapshot_app.command(
 app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(replica_app, name="replica")
 app.add_typer(webhook_app, name="webhook")
+app.add_typer(person_app, name="person")
 
 DataDir = Annotated[Path | None, typer.Option(help="Use the running annuaire up of this directory.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, logs on stderr.")]
@@ -143,18 +146,22 @@ def schema() -> None:
 def upgrade(
     data_dir: DataDir = None,
     *,
-    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 when something is missing.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Change nothing: say what is missing, and what it would lock; exit 1 when it is."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Bring the schema to the version of this code."""
     settings = settings_for(data_dir)
-    with db.connect(settings):  # an unreachable database is one sentence here, a page further on
-        missing = missing_migrations(settings.database_url)
-    if not check:
-        db.upgrade(settings.database_url)
-    said = f"{'missing' if check else 'applied'}: {', '.join(missing) or 'nothing'}"
-    emit({"checked" if check else "applied": missing}, as_json=as_json, text=said)
-    raise typer.Exit(DIFFERENCES if check and missing else DONE)
+    with db.connect(settings) as connection:
+        found = outlook.examine(connection)
+    if check:
+        emit(found.as_json(), as_json=as_json, text=outlook.told(found))
+        raise typer.Exit(DIFFERENCES if found.migrations else DONE)
+    db.upgrade(settings.database_url)
+    applied = [each.revision for each in found.migrations]
+    emit({"applied": applied}, as_json=as_json, text=f"applied: {', '.join(applied) or 'nothing'}")
 
 
 @db_app.command(name="grant", epilog="Example: annuaire db grant annuaire_api")

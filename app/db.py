@@ -5,13 +5,11 @@ committed at the edge, before the response leaves (`Transaction`).
 """
 
 from collections.abc import AsyncIterator
-from pathlib import Path
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 import psycopg
-from alembic import command
 from alembic.config import Config
-from alembic.util.exc import CommandError
 from fastapi import Depends, Request
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
@@ -19,8 +17,10 @@ from sqlalchemy import Integer, MetaData, Text, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-import migrations as migration_scripts
-from app.console import Refused, one_line
+from app.patience import PatientConnection
+from app.schema.program import application
+from app.schema.standing import LOCATION
+from app.schema.upgrade import bring_up
 from app.settings import Settings
 
 NAMING = {
@@ -34,6 +34,7 @@ NAMING = {
 LOCK_TIMEOUT = "120s"
 # A single write over REST waits so long for a row that an import holds, then answers `write.busy`.
 WRITE_LOCK_MS = 2_000
+CONNECT_SECONDS = 10
 # So many requests wait for a connection of a pool, for each that it has.
 WAITING_A_CONNECTION = 32
 # Classes of SQLSTATE: connection, transaction rolled back by the server, resources, locks, operator's action, system.
@@ -77,8 +78,8 @@ def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connecti
     return psycopg.connect(
         libpq_url(settings.database_url),
         autocommit=autocommit,
-        connect_timeout=10,
-        application_name="annuaire",
+        connect_timeout=CONNECT_SECONDS,
+        application_name=application("annuaire"),
         options=f"-c lock_timeout={LOCK_TIMEOUT}",
         keepalives_idle=30,
         keepalives_interval=10,
@@ -97,29 +98,17 @@ def is_passing(error: psycopg.Error) -> bool:
 def alembic_config(database_url: str) -> Config:
     """Alembic's configuration for one database, without any ini file."""
     config = Config()
-    config.set_main_option("script_location", str(Path(migration_scripts.__file__ or "").parent))
+    config.set_main_option("script_location", str(LOCATION))
     config.attributes["url"] = sqlalchemy_url(database_url)
     return config
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Bring the schema to `revision`. Safe to call again; two callers at once wait for one another.
+    """Bring the schema to `revision`. Safe to call again; two callers at once take turns.
 
-    Raises Refused when the database has a schema that a newer annuaire made.
+    Raises Refused, and says what to do: see app.schema.upgrade.
     """
-    try:
-        command.upgrade(alembic_config(database_url), revision)
-    except CommandError as error:
-        raise schema_unknown(error) from error
-
-
-def schema_unknown(error: Exception) -> Refused:
-    """What to tell of a revision that none of our migrations made."""
-    return Refused(
-        f"the database has a schema that this code does not know ({one_line(error)}): a newer annuaire made it; "
-        "run that one, or use another database or --data-dir",
-        "schema.unknown",
-    )
+    bring_up(alembic_config(database_url), revision)
 
 
 def open_engine(settings: Settings) -> AsyncEngine:
@@ -128,13 +117,33 @@ def open_engine(settings: Settings) -> AsyncEngine:
         sqlalchemy_url(settings.database_url),
         pool_size=settings.database_pool,
         pool_timeout=5,
-        connect_args={"options": f"-c lock_timeout={WRITE_LOCK_MS}"},
+        connect_args={
+            "options": f"-c statement_timeout={settings.statement_timeout_ms} -c lock_timeout={WRITE_LOCK_MS}",
+            "connect_timeout": CONNECT_SECONDS,
+            "async_creator_fn": partial(_connected, settings),
+        },
     )
+
+
+async def _connected(settings: Settings, *given: Any, **named: Any) -> PatientConnection:
+    connection = await PatientConnection.connect(*given, **named)
+    connection.longest = _longest(settings)
+    return connection
+
+
+def _longest(settings: Settings) -> float | None:
+    """Seconds that a statement may take; None = as long as it likes."""
+    return settings.statement_timeout_ms / 1_000 or None
 
 
 def read_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
     """Connections for reads: autocommit (one statement is one snapshot), every statement prepared at first use."""
     return _pool(settings, settings.database_pool, "-c default_transaction_read_only=on")
+
+
+def state_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
+    """The connection of /readyz and /metrics: whoever watches a node must not wait behind those who load it."""
+    return _pool(settings, 1, "-c default_transaction_read_only=on", most=1)
 
 
 def counting_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
@@ -151,22 +160,30 @@ def write_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnectio
     return _pool(settings, 1, f"-c lock_timeout={WRITE_LOCK_MS} {plans}")
 
 
-def _pool(settings: Settings, least: int, options: str) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
+def _pool(
+    settings: Settings, least: int, options: str, most: int | None = None
+) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
+    """`most` connections, by default those of the settings."""
+
     async def configure(connection: psycopg.AsyncConnection[Any]) -> None:
         await connection.set_autocommit(True)
         connection.prepare_threshold = 0
+        assert isinstance(connection, PatientConnection)  # noqa: S101 - the class that the pool was given
+        connection.longest = _longest(settings)
 
-    return AsyncConnectionPool(
+    return AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]](
         libpq_url(settings.database_url),
+        connection_class=PatientConnection,
         min_size=least,
-        max_size=settings.database_pool,
+        max_size=most or settings.database_pool,
         open=False,
         timeout=5,
         # Beyond, one more is refused at once: it would wait in vain, with all that it brought in memory.
         max_waiting=settings.database_pool * WAITING_A_CONNECTION,
         configure=configure,
         kwargs={
-            "application_name": "annuaire-api",
+            "application_name": application("annuaire-api"),
+            "connect_timeout": CONNECT_SECONDS,
             "options": f"-c statement_timeout={settings.statement_timeout_ms} {options}",
         },
     )

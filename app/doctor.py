@@ -6,21 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.script.revision import RevisionError
-from alembic.util.exc import CommandError
 from ldap3 import BASE, NONE, Connection, Server
 from ldap3.core.exceptions import LDAPException
-from sqlalchemy import NullPool, create_engine
 
 from app import backups
 from app.access.audit_untold import untold
 from app.access.certificate_trust import Trust, TrustUnusable
 from app.console import Refused, one_line
-from app.db import alembic_config, connect, schema_unknown, sqlalchemy_url
+from app.db import connect
+from app.duties.kept import overdue
 from app.embedded.binaries import find_postgres, find_slapd
 from app.lag import MEASURE, Lag, judged
+from app.schema.standing import look, missing, scripts
 from app.settings import Settings
 from app.signing import signing_of
 
@@ -55,25 +52,13 @@ def examine(settings: Settings) -> list[Finding]:
         "channels": _channels,
         "webhooks": _webhooks,
         "duties": _duties,
+        "retention": _retention,
         "transfers": _transfers,
         "history": _history,
         "backups": _backups,
         "ldap": _ldap,
     }
     return [_finding(name, look, settings) for name, look in looks.items()]
-
-
-def missing_migrations(database_url: str) -> list[str]:
-    """Revisions of the code that the database has not had yet, oldest first. Raises Refused for a newer schema."""
-    scripts = ScriptDirectory.from_config(alembic_config(database_url))
-    engine = create_engine(sqlalchemy_url(database_url), poolclass=NullPool, connect_args={"connect_timeout": PATIENCE})
-    with engine.connect() as connection:
-        present = MigrationContext.configure(connection).get_current_heads()
-    try:
-        done = {script.revision for head in present for script in scripts.iterate_revisions(head, "base")}
-    except (CommandError, RevisionError) as error:
-        raise schema_unknown(error) from error
-    return [script.revision for script in reversed(list(scripts.walk_revisions())) if script.revision not in done]
 
 
 def _finding(name: str, look: Callable[[Settings], tuple[bool | None, str]], settings: Settings) -> Finding:
@@ -101,9 +86,13 @@ def _database(settings: Settings) -> tuple[bool | None, str]:
 
 
 def _schema(settings: Settings) -> tuple[bool | None, str]:
-    with connect(settings):  # its error is one line; that of the migrations' engine is a page
-        missing = missing_migrations(settings.database_url)
-    return not missing, f"not applied: {', '.join(missing)}: run annuaire db upgrade" if missing else "up to date"
+    with connect(settings) as connection:
+        standing = look(connection)
+    if left := missing(standing):
+        return False, f"not applied: {', '.join(left)}: run annuaire db upgrade"
+    if set(standing.revisions) != set(scripts().get_heads()):
+        return None, f"of a newer annuaire ({', '.join(standing.revisions)}), which lets this one go on"
+    return True, "up to date"
 
 
 def _white_list(settings: Settings) -> tuple[bool | None, str]:
@@ -159,6 +148,14 @@ def _duties(settings: Settings) -> tuple[bool | None, str]:
     if failing:
         return False, f"failed, and tried again every five minutes by the worker: {failing}"
     return True, "none of the worker's duties fails"
+
+
+def _retention(settings: Settings) -> tuple[bool | None, str]:
+    with connect(settings) as connection:
+        late = [f"{table} since {since:%Y-%m-%d}" for table, since in overdue(connection, settings, datetime.now(UTC))]
+    if late:
+        return False, f"kept longer than the rules say: {', '.join(late)}: is a worker running? (docs/rgpd.md)"
+    return True, "nothing is kept longer than the rules say"
 
 
 def _client_certificates(settings: Settings) -> tuple[bool | None, str]:

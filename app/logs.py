@@ -67,7 +67,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = scope["request_id"] = _request_id(scope)
+        request_id = scope["request_id"] = request_id_of(scope)
         echo = (HEADER, request_id.encode())
         status = 0
         started = time.perf_counter()
@@ -95,7 +95,8 @@ class RequestLog:
             self._logger.info("request", method=method, route=route, status=status, ms=round(seconds * 1_000, 1))
 
 
-def _request_id(scope: Scope) -> str:
+def request_id_of(scope: Scope) -> str:
+    """The id that the client gave its request, or a new one."""
     for name, value in scope["headers"]:
         if name == HEADER:
             given: str = value.decode("latin-1")

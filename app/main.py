@@ -17,10 +17,11 @@ from app.access.peppers import Peppers, former_peppers
 from app.access.proxy import Proxies
 from app.access.rules import guarded
 from app.access.usage import Usage
+from app.admission import Admission, Places
 from app.body_limit import limited
 from app.budgets import headers as budget_headers
 from app.budgets.allowance import Budgets
-from app.db import open_engine, read_pool, write_pool
+from app.db import open_engine, read_pool, state_pool, write_pool
 from app.direct import direct
 from app.head import HeadAsGet
 from app.imports import routes as imports
@@ -31,6 +32,8 @@ from app.mailboxes import own_routes as own_mailboxes
 from app.mailboxes import routes as mailboxes
 from app.mailboxes import write_routes as mailbox_writes
 from app.mailboxes.batch_slots import BatchSlots
+from app.metrics import Metrics
+from app.metrics.pools import PoolOfEngine, PoolOfPsycopg
 from app.notices import routes as notices
 from app.organizations import routes as organizations
 from app.paging import Cursors
@@ -88,20 +91,22 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(HeadAsGet)
     app.add_middleware(
         logs.RequestLog,
-        observe=app.state.metrics.observe,
+        observe=app.state.metrics.requests.observe,
         note=app.state.consultations.note,
         told=budget_headers.of_request,
         unexpected=problems.unexpected,
     )
+    app.add_middleware(Admission, places=app.state.places)
     return app
 
 
 def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     """What routes reach through the app: no globals."""
     app.state.settings = settings
-    app.state.metrics = health.Metrics()
-    app.state.consultations = Consultations(settings, app.state.metrics.registry)
     app.state.schema_head = health.schema_head()
+    app.state.metrics = Metrics(settings, app.state.schema_head)
+    app.state.places = Places(settings.requests_at_once, app.state.metrics.registry)
+    app.state.consultations = Consultations(settings, app.state.metrics.registry)
     app.state.peppers = peppers
     app.state.usage = Usage(peppers.current)
     app.state.proxies = Proxies(settings)
@@ -126,10 +131,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Pools are open while the app serves. It starts without a database too, and says so on /readyz."""
     settings: Settings = app.state.settings
     app.state.pool = read_pool(settings)
+    app.state.state_pool = state_pool(settings)
     app.state.engine = open_engine(settings)
     app.state.write_pool = write_pool(settings)
     app.state.reads = Reads(settings)
     await app.state.pool.open(wait=False)
+    await app.state.state_pool.open(wait=False)
     app.state.reads.open()
     await app.state.write_pool.open(wait=False)
     await app.state.budgets.open()
@@ -138,6 +145,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             app.state.usage.kept(app.state.engine),
             app.state.consultations.kept(),
             app.state.arrivals.kept(),
+            app.state.metrics.pools.watched(
+                read=PoolOfPsycopg(app.state.pool),
+                look_up=app.state.reads,
+                write=PoolOfPsycopg(app.state.write_pool),
+                session=PoolOfEngine(app.state.engine),
+                budget=PoolOfPsycopg(app.state.budgets.pool),
+            ),
         ):
             yield
     finally:
@@ -145,4 +159,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await app.state.budgets.close()
         await app.state.reads.close()
         await app.state.pool.close()
+        await app.state.state_pool.close()
         await app.state.engine.dispose()

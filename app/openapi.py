@@ -15,8 +15,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.access.rules import Rule, rule_of
+from app.admission import ALWAYS, ServerBusy
 from app.budgets.allowance import RateExceeded
-from app.problems import MEDIA_TYPE, ProblemDocument, documented
+from app.openapi_links import link
+from app.problems import MEDIA_TYPE, Problem, ProblemDocument, TooLarge, UnreadableRequest, documented
 from app.settings import Settings
 
 DESCRIPTION = """
@@ -64,7 +66,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
     components["schemas"] |= {**problem.pop("$defs"), "ProblemDocument": problem}
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
+            if path not in ALWAYS:
+                _add(operation["responses"], ServerBusy)
             _complete(operation, rule_of(path, method.upper()))
+    link(schema["paths"])
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
     app.openapi_schema = schema
@@ -76,7 +81,11 @@ def _complete(operation: dict[str, Any], rule: Rule) -> None:
     if rule is not Rule.OPEN:
         named: list[dict[str, list[str]]] = [{scheme: []} for scheme in SECURITY_SCHEMES]
         operation["security"] = [{}, *named] if rule is Rule.LOOK_UP else named
-        _add_rate(operation["responses"])
+        # Every caller that is asked for can be too fast, whatever else the route answers with 429.
+        _add(operation["responses"], RateExceeded)
+    if "requestBody" in operation:
+        _add(operation["responses"], UnreadableRequest)
+        _add(operation["responses"], TooLarge)
     operation["summary"] = operation.get("description", operation["summary"]).split("\n")[0].rstrip(".")
     for status, response in operation["responses"].items():
         content = response.get("content", {})
@@ -93,12 +102,12 @@ def _complete(operation: dict[str, Any], rule: Rule) -> None:
         response["headers"] |= LIMIT_HEADERS if rule is not Rule.OPEN else {}
 
 
-def _add_rate(responses: dict[str, Any]) -> None:
-    """Every caller that is asked for can be too fast, whatever else the route answers with 429."""
-    ((_, too_fast),) = documented(RateExceeded).items()
-    told = responses.setdefault("429", too_fast)
-    if told is not too_fast:
-        told["description"] += f"; {too_fast['description']}"
+def _add(responses: dict[str, Any], kind: type[Problem]) -> None:
+    """A problem beside those that the route itself names, also under its own status."""
+    ((status, problem),) = documented(kind).items()
+    told = responses.setdefault(str(status), problem)
+    if kind.code not in told["description"]:
+        told["description"] += f"; {problem['description']}"
 
 
 def as_yaml(value: Any, indent: str = "") -> Iterator[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
 from starlette.requests import Request
 
 from app.problems import CursorInvalid, InvalidRequest
@@ -22,10 +22,19 @@ COUNTED = 10_000
 LONGEST_TERM, LONGEST_CURSOR = 200, 2_000
 SEAL_BYTES = 16
 
+
+def _whole(given: object) -> object:
+    if isinstance(given, bool | str):
+        raise ValueError("give a whole number")  # noqa: TRY004 - pydantic makes a fault of this kind alone
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
 # No control characters: PostgreSQL takes no NUL, and no name or number holds any of them.
 Term = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TERM, pattern=r"^[^\x00-\x1f\x7f]*$")]
 # An id as it stands in a path or a batch. Longer ones name nobody.
 Id = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
+# As a JSON schema has it: 5 and 5.0 are whole numbers, true and "5" are none.
+WHOLE = BeforeValidator(_whole)
 Cursor = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_CURSOR)]
 # Only a page that is cut has it.
 Cut = Annotated[

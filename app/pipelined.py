@@ -24,6 +24,7 @@ from psycopg.pq.abc import PGresult
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from app.db import WAITING_A_CONNECTION
+from app.metrics.pools import Standing
 from app.pipelined_line import Asked, Line
 from app.settings import Settings
 
@@ -54,6 +55,7 @@ class Reads:
         self._lines = [Line(settings, self._hand_out, self._lost) for _ in range(LINES)]
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_called = False
+        self._refused = 0
 
     def open(self) -> None:
         """Connect, in the background: the app starts without a database too."""
@@ -68,12 +70,19 @@ class Reads:
         for line in self._lines:
             line.close(OperationalError("the API ends"))
 
+    def standing(self) -> Standing:
+        """How the lines stand, for the metrics; a line carries many reads at once."""
+        there = [line for line in self._lines if line.is_open]
+        busy = sum(not line.is_idle for line in there)
+        return Standing(LINES, len(there), busy, len(self._queue), self._refused)
+
     async def one(self, statement: Statement, *parameters: bytes) -> PGresult:
         """What a statement answers, as the bytes that PostgreSQL sent.
 
         Raises psycopg.Error of that statement or its line; TooManyRequests or PoolTimeout where no line comes to it.
         """
         if len(self._queue) >= self._most:
+            self._refused += 1
             raise TooManyRequests(f"{self._most} reads are waiting for PostgreSQL")
         loop = asyncio.get_running_loop()
         asked = Asked(statement.name, statement.sql, parameters, loop.create_future(), time.monotonic())
@@ -118,6 +127,7 @@ class Reads:
             now = time.monotonic()
             while self._queue and now - self._queue[0].at > PATIENCE:
                 asked = self._queue.popleft()
+                self._refused += 1
                 with suppress(asyncio.InvalidStateError):
                     asked.answer.set_exception(PoolTimeout(f"no connection for a read within {PATIENCE:.0f} s"))
             for line in self._lines:

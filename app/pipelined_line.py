@@ -13,6 +13,7 @@ from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from app.db import libpq_url
+from app.schema.program import application
 from app.settings import Settings
 
 CONNECT_SECONDS = 5
@@ -53,6 +54,10 @@ class Line:
         self._heard_at = 0.0
 
     @property
+    def is_open(self) -> bool:
+        return self._connection is not None
+
+    @property
     def is_idle(self) -> bool:
         return self._connection is not None and not self._is_busy
 
@@ -62,7 +67,7 @@ class Line:
             libpq_url(self._settings.database_url),
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,
-            application_name="annuaire-api",
+            application_name=application("annuaire-api"),
             options=f"-c statement_timeout={self._settings.statement_timeout_ms} {OPTIONS}",
         )
         connection.pgconn.enter_pipeline_mode()

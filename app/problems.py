@@ -5,7 +5,7 @@
     ├── CredentialsMissing, CredentialsInvalid 401 · ScopeMissing, OperatorMissing, CredentialsTooWeak 403
     ├── CursorInvalid 400
     ├── Conflict 409
-    ├── DatabaseUnavailable, DatabaseTimeout, WriteBusy, NotReady 503
+    ├── DatabaseUnavailable, DatabaseTimeout, WriteBusy, NotReady 503 · ServerBusy 503 (app.admission)
     ├── Unexpected 500
     └── those of the features (MailboxUnknown, OrganizationAmbiguous, FeedCursorExpired, …)
 
@@ -27,6 +27,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+
+from app.allow import allowed
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
@@ -275,12 +277,8 @@ async def _of_http_exception(request: Request, error: Exception) -> Response:
     kind, detail = kinds.get(error.status_code, (UnreadableRequest, str(error.detail)))
     if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return unexpected(request.scope.get("request_id"))
-    return _answer(request, kind(detail), _with_head(error.headers))
-
-
-def _with_head(headers: Mapping[str, str] | None) -> dict[str, str]:
-    """What takes GET takes HEAD: the header Allow says so."""
-    return {name: f"{value}, HEAD" if value == "GET" else value for name, value in (headers or {}).items()}
+    told = {"Allow": allowed(request)} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else {}
+    return _answer(request, kind(detail), {**(error.headers or {}), **told})
 
 
 async def _of_validation(request: Request, error: Exception) -> Response:

@@ -3,7 +3,7 @@
     supervisor ─ binds the socket ─► worker 1 … N, each accepts by itself, with pools of its own
 
 Counters of all workers are kept in files of a directory that the supervisor makes, so that whichever answers /metrics
-tells the sum (`app.health`). A worker that dies is started again. Budgets are counted in the database; the rate of a
+tells the sum (`app.metrics`). A worker that dies is started again. Budgets are counted in the database; the rate of a
 caller each worker counts for itself (`app.budgets.rate`).
 """
 
@@ -20,8 +20,8 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
-from app.health import SHARED_COUNTERS
 from app.http_protocol import JoinedWrites
+from app.metrics.process import SHARED_COUNTERS
 from app.settings import Settings
 
 GRACEFUL_SECONDS = 10

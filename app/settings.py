@@ -89,6 +89,8 @@ class Settings(BaseSettings):
     statement_timeout_ms: int = Field(5_000, ge=0)
     # Processes of `annuaire serve`.
     workers: int = Field(1, ge=1)
+    # Requests that each of them works at (app.admission).
+    requests_at_once: int = Field(256, ge=1)
 
     # Secret of the HMAC under which API keys are stored, and those before it, which still know their keys.
     key_pepper: SecretStr = SecretStr("")
@@ -160,6 +162,9 @@ class Settings(BaseSettings):
     snapshot_dir: Path = Path("var/snapshots")
     snapshot_hours: int = Field(24, ge=0)
     snapshot_days: int = Field(7, ge=1)
+
+    # Certificates that other programs serve for us, whose end is watched too (app.metrics.credentials).
+    watched_certificates: Paths = None
 
     # Webhooks: what is allowed beside https to public addresses, and whom to believe beside the system's authorities.
     webhook_insecure: bool = False

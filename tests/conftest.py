@@ -23,6 +23,17 @@ hypothesis_settings.register_profile("annuaire", deadline=None)
 hypothesis_settings.load_profile("annuaire")
 
 
+# Of a module each, and seconds to make.
+COSTLY = frozenset({"running", "asked", "filled"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share what is costly to make stay in one process, where each of several would make its own."""
+    for item in items:
+        if isinstance(item, pytest.Function) and COSTLY.intersection(item.fixturenames):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_settings() -> None:
     """The settings of the developer's shell must not decide a test; the folder of PostgreSQL may."""

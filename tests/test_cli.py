@@ -85,6 +85,9 @@ def _apply(run: Run) -> None:
     assert code == 1
     assert missing == sorted(missing)
     assert missing
+    told = run("db", "upgrade", "--check")[1].splitlines()
+    assert told[0] == f"missing: {', '.join(missing)}"
+    assert told[-1].startswith("space: ")
     code, out, _ = run("db", "upgrade", "--json")
     assert (code, json.loads(out)["applied"]) == (0, missing)
     assert run("db", "upgrade", "--check")[0:2] == (0, "missing: nothing\n")

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from app import worker
+from app.console import Refused
 from app.publication import drain
 from app.settings import Settings
 from tests.harness.database import Database
@@ -53,3 +54,24 @@ def test_work_that_can_never_succeed_is_not_tried_for_ever(database: Database, s
 def test_a_mark_of_an_unknown_kind_is_refused(database: Database) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         database.connect().execute("INSERT INTO pending (kind, key) VALUES ('mailboxes', 'a@b.mssante.fr')")
+
+
+def test_a_worker_that_an_upgrade_leaves_behind_ends_and_says_so(database: Database, settings: Settings) -> None:
+    connection = database.connect(autocommit=True)
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            worker.run(settings, threading.Event())
+        except Refused as refused:
+            failures.append(refused)
+
+    running = threading.Thread(target=work)
+    running.start()
+    connection.execute(WORLD)
+    assert drain.drain_all(settings) == 12
+    assert not failures
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    running.join()
+    assert [failure.code for failure in failures if isinstance(failure, Refused)] == ["schema.unknown"]
+    assert_world(connection)

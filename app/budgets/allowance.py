@@ -46,15 +46,15 @@ class Budgets:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._pool = counting_pool(settings)
+        self.pool = counting_pool(settings)
         self._rates = Rates()
-        self.ledger = Ledger(self._pool, settings.key_pepper)
+        self.ledger = Ledger(self.pool, settings.key_pepper)
 
     async def open(self) -> None:
-        await self._pool.open(wait=False)
+        await self.pool.open(wait=False)
 
     async def close(self) -> None:
-        await self._pool.close()
+        await self.pool.close()
 
     def allowance(self, credential: str | None, budget: int | None, address: str | None) -> Allowance:
         """The allowance of a caller: `credential` names it, None = anonymous, known by its address alone."""

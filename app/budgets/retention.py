@@ -5,15 +5,13 @@ from typing import Any
 
 import psycopg
 
+from app.forgetting import forget
 from app.settings import Settings
 
-PAST = (
-    "DELETE FROM disclosure WHERE day < (%(now)s AT TIME ZONE 'Europe/Paris')::date",
-    "DELETE FROM disclosure_day WHERE day < (%(now)s AT TIME ZONE 'Europe/Paris')::date",
-)
+PAST = "x.day < (%(now)s AT TIME ZONE 'Europe/Paris')::date"
 
 
 def prune(connection: psycopg.Connection[Any], _: Settings, now: datetime) -> None:
     """Delete the days before that of `now`, the database's own time. A duty of the worker."""
-    for statement in PAST:
-        connection.execute(statement, {"now": now})
+    for table in ("disclosure", "disclosure_day"):
+        forget(connection, table, PAST, {"now": now})

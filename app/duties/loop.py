@@ -49,10 +49,10 @@ ON CONFLICT (name) DO UPDATE SET failed_at = excluded.failed_at, failure = exclu
 
 @dataclass(frozen=True)
 class Duty:
-    """Something to do once in every hour or day, at its beginning or as soon as a worker runs."""
+    """Something to do once in every minute, hour or day, at its beginning or as soon as a worker runs."""
 
     name: str
-    every: Literal["hour", "day"]
+    every: Literal["minute", "hour", "day"]
     do: Do
 
 

@@ -32,6 +32,7 @@ from app.imports.session import session
 from app.imports.sources.catalogue import source_named
 from app.imports.workspace import Workspace
 from app.publication.drain import backlog, drain_all
+from app.schema.standing import require_served
 from app.settings import Settings
 
 logger = structlog.get_logger(__name__)
@@ -91,7 +92,10 @@ def _applied(connection: Connection, settings: Settings, report: Report, options
 
 @contextmanager
 def importer(settings: Settings) -> Iterator[Connection]:
-    """The connection of the one importer. Raises Refused (import.busy): another one ran for too long."""
+    """The connection of the one importer.
+
+    Raises Refused: another one ran for too long (import.busy), or the schema does not serve this code (schema.…).
+    """
     with session(settings) as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", [IMPORT_LOCK]).fetchone()
         if not (row and row[0]):
@@ -104,6 +108,7 @@ def importer(settings: Settings) -> Iterator[Connection]:
                     f"another import has been running for over {PATIENCE}: see annuaire import list", "import.busy"
                 ) from error
             connection.execute("RESET lock_timeout")
+        require_served(connection)
         prune(connection, settings)
         yield connection
         # Closing the connection gives the lock back; so does its loss.

@@ -52,7 +52,8 @@ CSV, TEXT = "text/csv", "text/plain"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CLOSED = (CredentialsMissing, CredentialsInvalid, ScopeMissing)
 ASKED = (*CLOSED, RunUnknown, RunInProgress, QueueFull, WriteBusy, InvalidRequest)
-FILE = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
+# An empty file is a run as well, and its guard `file.empty` refuses it.
+FILE = {"requestBody": {"required": False, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 

@@ -5,10 +5,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from app.imports import guards
 from app.paging import Total
 
 RunId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z._-]{1,100}$")]
-GuardName = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
+# The route refuses other names by one sentence that names them all.
+GuardName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z_]{1,40}$"), Field(json_schema_extra={"enum": list(guards.NAMES)})
+]
 State = Literal["waiting", "running", "planned", "applied", "refused", "undone", "failed"]
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from app.identifiers import InvalidIdentifier, MailboxAddress
 from app.mailboxes.write_problems import AddressInvalid
-from app.paging import Id
+from app.paging import WHOLE, Id
 from app.problems import InvalidRequest, Problem
 
 Operation = Literal["put", "patch", "delete"]
@@ -30,7 +30,9 @@ class Content(BaseModel):
     organization: Id | None = Field(None, description="Any accepted id of a structure", examples=["990000010"])
     service: Text | None = Field(None, description="At most 90 characters; not of CAB", examples=["CARDIOLOGIE"])
     description: Text | None = Field(None, description="At most 75 characters; not of PER")
-    rank: int | None = Field(None, description="1 = preferred by its holder; at most 999 999", examples=[1])
+    rank: Annotated[int, WHOLE] | None = Field(
+        None, description="1 = preferred by its holder; at most 999 999", examples=[1]
+    )
     dematerialization: bool | None = Field(None, description="Whether the holder wants no paper")
     liste_rouge: bool = Field(False, description="Hidden from everybody but its own operator and administrators")
     responsible: Text | None = Field(None, description="At most 45 characters; of ORG and APP; never public")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.access.caller import Identity
 from app.mailboxes import write_problems as problems
 from app.mailboxes.absent import MailboxUnknown, MailboxWithdrawn
-from app.mailboxes.idempotency import token_of
+from app.mailboxes.idempotency import LONGEST_KEY, token_of
 from app.mailboxes.one_write import write
 from app.mailboxes.schemas import OwnMailbox
 from app.mailboxes.strict_json import parse
@@ -76,7 +76,7 @@ IF_NONE_MATCH = {
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "schema": {"type": "string", "maxLength": 255},
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[ -~]*$"},
     "description": "A text of yours: the same request sent again has one effect, and the first answer",
 }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 
 from app.publication import feed
 from app.publication.arrivals import QUIET_SECONDS, Arrivals
@@ -15,10 +16,12 @@ async def awaited(
     cursors: feed.FeedCursors,
     query: FeedQuery,
     caller: str,
+    aside: Callable[[], AbstractContextManager[None]],
     readmit: Callable[[], Awaitable[None]],
 ) -> feed.Page:
     """The page after the query's cursor, at once when it holds something, else within `wait` seconds.
 
+    `aside` gives the place among the requests at work up meanwhile (app.admission).
     Raises what `feed.page` raises, TooManyWaiting, and what `readmit` raises: whoever waited is asked again whether it
     may read, for a key that was revoked meanwhile must show nothing.
     """
@@ -37,8 +40,9 @@ async def awaited(
             if page.holds or clock() >= end:
                 break
             if page.is_at_edition:
-                await arrivals.wait(news, end - clock())
-                # A reader of one kind is woken by every other: it looks a few times a second, not at each of them.
-                await asyncio.sleep(min(QUIET_SECONDS if query.kind else 0.0, max(0.0, end - clock())))
+                with aside():
+                    await arrivals.wait(news, end - clock())
+                    # A reader of one kind is woken by every other: it looks a few times a second, not at each of them.
+                    await asyncio.sleep(min(QUIET_SECONDS if query.kind else 0.0, max(0.0, end - clock())))
     await readmit()
     return page

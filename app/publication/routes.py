@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from app.admission import place_of
 from app.answers import body_tag, tagged, tell_shown
 from app.paging import require_single_values
 from app.problems import CredentialsInvalid, CredentialsMissing, CursorInvalid, InvalidRequest, ScopeMissing, documented
@@ -44,7 +45,8 @@ async def read_changes(request: Request, query: Annotated[FeedQuery, Query()]) -
     require_single_values(request)
     held = request.app.state
     caller, readmit = request.state.caller.credential, request.state.readmit
-    page = await awaited(held.arrivals, held.pool, held.feed_cursors, query, caller, readmit)
+    aside = place_of(request.scope).aside
+    page = await awaited(held.arrivals, held.pool, held.feed_cursors, query, caller, aside, readmit)
     if query.digest:
         page = await proved(held.digests, held.pool, held.feed_cursors, query)
     tell_shown(request, page.shown)

@@ -1,7 +1,7 @@
 """`/v1/snapshots`: the full files, from which a copy begins."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
@@ -12,6 +12,7 @@ from app.publication.feed import FeedCursors
 from app.publication.schemas import SnapshotList
 from app.publication.snapshot_files import MANIFEST
 from app.publication.snapshot_reading import (
+    MEDIA_TYPES,
     Offered,
     RangeNotSatisfiable,
     SnapshotBeingMade,
@@ -28,6 +29,7 @@ router = APIRouter(tags=["publication"])
 
 REFUSALS = (CredentialsMissing, CredentialsInvalid, ScopeMissing)
 Edition = Annotated[int, Path(ge=0, le=2**63 - 1, description="Edition of the files")]
+FILES: dict[str, dict[str, Any]] = {media_type: {} for media_type in (*MEDIA_TYPES.values(), "text/plain")}
 Name = Annotated[str, Path(max_length=100, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.]*$", description="Name of the file")]
 
 
@@ -63,8 +65,8 @@ async def list_snapshot(request: Request, edition: Edition) -> Response:
     "/v1/snapshots/{edition}/{file}",
     response_class=Response,
     responses={
-        200: {"content": {"application/octet-stream": {}}},
-        206: {"description": "The part that the header `Range` asked for", "content": {"application/octet-stream": {}}},
+        200: {"description": "The file", "content": FILES},
+        206: {"description": "The part that the header `Range` asked for", "content": FILES},
         **documented(
             *(SnapshotWithdrawn, SnapshotUnknown, SigningKeyMissing, SnapshotBeingMade, RangeNotSatisfiable),
             *(InvalidRequest, *REFUSALS),

@@ -1,12 +1,15 @@
 """What webhooks look like on the wire."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.paging import WHOLE
 from app.push.target import LONGEST_URL
 
+# Beyond it readers of JSON round whole numbers (RFC 7493 §2.2).
+LARGEST_EDITION = 2**53 - 1
 Kind = Literal["mailbox", "organization", "practitioner"]
 
 
@@ -51,8 +54,8 @@ class WebhookList(Part):
 class From(Part):
     """From where to tell again."""
 
-    edition: int | None = Field(
-        None, ge=0, le=2**63 - 1, description="Changes after this one are told; null: those of the last letter"
+    edition: Annotated[int, Field(ge=0, le=LARGEST_EDITION), WHOLE] | None = Field(
+        None, description="Changes after this one are told; null: those of the last letter"
     )
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from app.mailboxes.schemas import Mailbox
 from app.mailboxes.use import DOCUMENTS, RULES, Use
-from app.paging import Id, Term
+from app.paging import WHOLE, Id, Term
 from app.publication.schemas import Part
 from app.search.resolve_choice import ReasonCode
 
@@ -52,7 +52,9 @@ class Resolve(BaseModel):
     specialty: Term | None = Field(None, description="Code of a skill")
     document: DocumentCode
     service: Term | None = Field(None, description="Service of the structure, as people write it")
-    size: int | None = Field(None, ge=0, le=LARGEST_MESSAGE, description="Bytes of the message")
+    size: Annotated[int, Field(ge=0, le=LARGEST_MESSAGE), WHOLE] | None = Field(
+        None, description="Bytes of the message"
+    )
 
     @field_validator("document")
     @classmethod

@@ -66,6 +66,8 @@ async def _one(kind: Kind, due: float, *, is_counted: bool) -> None:
             word = await kind.send()
     except TimeoutError:
         word = "unanswered"
+    except ConnectionError as error:
+        word = type(error).__name__
     if is_counted:
         kind.latencies.append(time.perf_counter() - due)
         if word:

@@ -88,7 +88,7 @@ def _measured(directory: Filled, traffic: Traffic, load: Load) -> list[Line]:
         # The others are children of the load.
         used["the load itself"] -= sum(used[name] for name in groups if name != "the load itself")
         rest = processor.used_by_all() - everything - sum(used.values())
-        lag = _followed(settings)
+        lag = followed(settings)
     require_whole(settings)
     answered = (
         sum(len(kind.latencies) for kind in kinds if not kind.name.startswith("LDAP")) * load.total / load.seconds
@@ -124,7 +124,7 @@ def working(environment: Mapping[str, str]) -> Iterator[int]:
             process.wait(60)
 
 
-def _followed(settings: Settings) -> float:
+def followed(settings: Settings) -> float:
     """Seconds until LDAP holds the last change. Raises RuntimeError: it does not come to an end."""
     began = time.monotonic()
     with psycopg.connect(settings.database_url) as connection:

@@ -14,7 +14,7 @@ SELECT CASE WHEN state <> 'active' THEN 'in a transaction, awaiting the API'
             WHEN wait_event = 'advisory' THEN 'waiting for lock '
               || (SELECT min(l.objid::text) FROM pg_locks l WHERE l.pid = a.pid AND NOT l.granted)
             ELSE 'waiting for ' || wait_event END, count(*)
-FROM pg_stat_activity a WHERE application_name = 'annuaire-api' AND state <> 'idle' GROUP BY 1
+FROM pg_stat_activity a WHERE application_name ~ '^annuaire-api/' AND state <> 'idle' GROUP BY 1
 """
 
 

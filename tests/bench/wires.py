@@ -1,6 +1,7 @@
 """Connections of the load: HTTP and LDAP by the bytes, so that the generator costs little beside what it measures."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar, cast
 
@@ -12,6 +13,8 @@ SEQUENCE, SEARCH_DONE = 0x30, 0x65
 # RFC 4511 §4.1.9: a list cut by the size limit is an answer, as clients see it.
 SUCCESS, SIZE_LIMIT_EXCEEDED = 0, 4
 HEADERS_END, LONG_LENGTH = b"\r\n\r\n", 0x80
+# A server may close what is idle for five seconds, at the very moment at which it is used again.
+IDLE_SECONDS = 4.0
 
 T = TypeVar("T", bound="Wire")
 
@@ -120,7 +123,7 @@ class Pool(Generic[T]):
     def __init__(self, make: Callable[[], T], port: int, most: int) -> None:
         self._make, self._port = make, port
         self._turns = asyncio.Semaphore(most)
-        self._idle: list[T] = []
+        self._idle: list[tuple[T, float]] = []
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
         """One request on any connection. Raises ConnectionError."""
@@ -131,18 +134,19 @@ class Pool(Generic[T]):
             except BaseException:
                 wire.close()
                 raise
-            self._idle.append(wire)
+            self._idle.append((wire, time.monotonic()))
             return answer
 
     def close(self) -> None:
-        for wire in self._idle:
+        for wire, _ in self._idle:
             wire.close()
 
     async def _taken(self) -> T:
         while self._idle:
-            wire = self._idle.pop()
-            if wire.is_open:
+            wire, since = self._idle.pop()
+            if wire.is_open and time.monotonic() - since < IDLE_SECONDS:
                 return wire
+            wire.close()
         _, made = await asyncio.get_running_loop().create_connection(self._make, "127.0.0.1", self._port)
         return made
 

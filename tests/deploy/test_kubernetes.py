@@ -170,7 +170,7 @@ def test_postgresql_bears_the_connections_of_as_many_pods_as_there_may_be() -> N
     most = int(named("HorizontalPodAutoscaler", "annuaire-api")["spec"]["maxReplicas"])
     workers = named("Deployment", "annuaire-worker")["spec"]["replicas"] + 1
     pool = Settings.model_fields["database_pool"].default
-    needed = most * (4 * pool + 12) + workers * OF_A_WORKER + OF_OTHERS
+    needed = most * (4 * pool + 13) + workers * OF_A_WORKER + OF_OTHERS
     parameters = named("Cluster", "annuaire-postgres")["spec"]["postgresql"]["parameters"]
     assert needed <= int(parameters["max_connections"])
 

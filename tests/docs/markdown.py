@@ -6,13 +6,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 # Folders that hold no document of ours.
 FOREIGN = {"var", "dist", "node_modules"}
+MADE = ROOT / "docs" / "reference"
 FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 
 
 def documents() -> list[Path]:
-    """Every Markdown file of the checkout."""
+    """Every Markdown file of the checkout, without those that a build of the site made."""
     tops = [path for path in ROOT.iterdir() if not path.name.startswith(".") and path.name not in FOREIGN]
     below = [path for top in tops if top.is_dir() for path in top.rglob("*.md")]
+    below = [path for path in below if MADE not in path.parents]
     return sorted([*below, *(top for top in tops if top.suffix == ".md")])
 
 

@@ -15,7 +15,7 @@ SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database
 WHERE l.locktype = 'advisory' AND l.objid = ANY(%s) AND NOT l.granted AND d.datname = current_database()
 """
 SESSIONS = """
-SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'annuaire'
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ '^annuaire/'
 """
 HOLD = f"""
 CREATE OR REPLACE FUNCTION fault_hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

@@ -66,6 +66,18 @@ class Tried:
     def is_harmless(self) -> bool:
         return self.lost == self.broken == 0
 
+    def and_(self, other: "Tried") -> "Tried":
+        """Both in one row."""
+        longest = max((each for each in (self.recovery, other.recovery) if each is not None), default=None)
+        return Tried(
+            self.fault,
+            self.what,
+            self.tries + other.tries,
+            self.lost + other.lost,
+            self.broken + other.broken,
+            longest,
+        )
+
     def cells(self) -> tuple[str, ...]:
         """The row as text, in the order of HEAD."""
         recovery = "-" if self.recovery is None else f"{self.recovery:.1f} s"
@@ -76,8 +88,12 @@ Tell = Callable[[Tried], None]
 
 
 def by_number(rows: Iterable[Tried]) -> list[Tried]:
-    """Rows by the numbers of their faults."""
-    return sorted(rows, key=lambda row: (int(row.fault[1:]), row.what))
+    """Rows by the numbers of their faults; those that say the same was done are one, with the longest recovery."""
+    same: dict[tuple[int, str], Tried] = {}
+    for row in rows:
+        place = int(row.fault[1:]), row.what
+        same[place] = same[place].and_(row) if place in same else row
+    return [row for _, row in sorted(same.items())]
 
 
 def table(rows: Iterable[Tried]) -> Iterator[str]:

@@ -19,7 +19,7 @@ POINTS = {
 }
 WAITS = """
 SELECT count(*) FROM pg_locks l WHERE NOT l.granted AND l.pid IN (
-  SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'annuaire')
+  SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ '^annuaire/')
 """
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.report import FAULTS, Tried, missing, table
+from tests.faults.report import FAULTS, Tried, by_number, missing, table
 
 pytest_plugins = ["pytester"]
 PROGRAM = """
@@ -70,6 +70,11 @@ def test_a_row_without_recovery_says_none() -> None:
     assert last.split() == ["F12", "twice", "10", "0", "0", "-"]
     assert len({len(line) for line in (head, first, last)}) == 1
     assert len(missing(rows)) == len(FAULTS) - 2
+
+
+def test_rows_that_say_the_same_are_one() -> None:
+    rows = [Tried("F2", "killed", 1, 0, 1, 2.0), Tried("F2", "killed", 2, 3, 0), Tried("F2", "cut", 1, 0, 0)]
+    assert by_number(rows) == [Tried("F2", "cut", 1, 0, 0), Tried("F2", "killed", 3, 3, 1, 2.0)]
 
 
 def test_nobody_invents_a_fault() -> None:

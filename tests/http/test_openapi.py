@@ -59,6 +59,29 @@ def test_every_reference_of_the_description_exists(described: Any) -> None:
     assert found == {f"#/components/schemas/{name}" for name in wanted}
 
 
+def test_every_link_leads_to_an_operation_that_takes_what_it_brings(described: Any) -> None:
+    operations = {each["operationId"]: each for those in described["paths"].values() for each in those.values()}
+    answers = [answer for each in operations.values() for answer in each["responses"].values()]
+    links = [link for answer in answers for link in answer.get("links", {}).values()]
+    for link in links:
+        taken = {each["name"] for each in operations[link["operationId"]]["parameters"]}
+        assert link["parameters"].keys() <= taken
+        assert all(value.startswith(("$response.body#/", "$response.header.")) for value in link["parameters"].values())
+    # All that a path asks for can be had from another answer.
+    led_to = {link["operationId"] for link in links}
+    asked = {
+        name for name, each in operations.items() if any(part["in"] == "path" for part in each.get("parameters", ()))
+    }
+    assert asked <= led_to
+
+
+def test_every_body_may_be_unreadable_and_too_large(described: Any) -> None:
+    for operations in described["paths"].values():
+        for operation in operations.values():
+            if "requestBody" in operation:
+                assert {"400", "413"} <= set(operation["responses"])
+
+
 JSON_VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.text()),
     lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)),

@@ -1,14 +1,17 @@
 """Cursors: what was sealed opens again, and nothing else does."""
 
+from typing import Annotated
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError
 
-from app.paging import Cursors, Total, decode, encode, page_body, with_member
+from app.paging import WHOLE, Cursors, Total, decode, encode, page_body, with_member
 from app.problems import CursorInvalid
 from app.publication.feed import FeedCursors
 
+NUMBER = TypeAdapter(Annotated[int, Field(strict=True), WHOLE])
 CURSORS = Cursors(SecretStr("pepper"))
 ELSEWHERE = Cursors(SecretStr("another pepper"))
 POSITIONS = st.lists(st.one_of(st.text(), st.integers(-(2**53), 2**53)), max_size=4).map(tuple)
@@ -77,6 +80,18 @@ def test_a_feed_cursor_is_ours_foreign_or_garbage(epoch: str, sequence: int, pla
     altered = cursor[:at] + ("A" if cursor[at] != "A" else "B") + cursor[at + 1 :]
     with pytest.raises(CursorInvalid):
         ours.open(altered)
+
+
+@pytest.mark.parametrize("given", [5, 5.0])
+def test_whole_numbers_are_those_of_a_json_schema(given: float) -> None:
+    number = NUMBER.validate_python(given)
+    assert (number, type(number)) == (5, int)
+
+
+@pytest.mark.parametrize("given", [True, False, "5", 5.5, float("inf"), float("nan"), None])
+def test_what_only_looks_like_a_whole_number_is_none(given: object) -> None:
+    with pytest.raises(ValidationError):
+        NUMBER.validate_python(given)
 
 
 def test_a_body_says_when_its_total_is_not_exact() -> None:

@@ -154,6 +154,21 @@ def test_a_wrong_method_is_told_the_right_ones(client: TestClient) -> None:
     assert client.delete("/v1/edition").headers["allow"] == "GET, HEAD"
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/mailboxes/anne.exemple@ch-exemple.mssante.fr", "DELETE, GET, HEAD, PATCH, PUT"),
+        # A path with a name of its own takes what its own routes take, whatever `{address}` would.
+        ("/v1/mailboxes/batch", "POST"),
+        ("/v1/imports", "GET, HEAD, POST"),
+        ("/v1/me/webhooks/k3l5m7n2p4", "DELETE, GET, HEAD"),
+    ],
+)
+def test_a_refused_method_is_told_all_that_the_path_takes(client: TestClient, path: str, methods: str) -> None:
+    answer = client.request("OPTIONS", path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
 @pytest.mark.parametrize("length_is_told", [True, False])
 def test_a_body_that_is_too_large_is_refused(client: TestClient, *, length_is_told: bool) -> None:
     body = json.dumps({"addresses": ["a" * 1_100_000]}).encode()

@@ -10,7 +10,9 @@ import psycopg
 import pytest
 from starlette.testclient import TestClient
 
+from app.db import libpq_url
 from app.imports import queue
+from app.imports.wishes import CHANNEL
 from app.settings import Settings
 from tests.http.fixtures import client, key_for, reader, registry
 from tests.imports.files import MAILBOXES
@@ -53,6 +55,8 @@ def worker(api_settings: Settings) -> Iterator[None]:
     thread.start()
     yield
     stop.set()
+    with psycopg.connect(libpq_url(api_settings.database_url), autocommit=True) as connection:
+        connection.execute(f"NOTIFY {CHANNEL}".encode())  # it looks up only then, or after a second
     thread.join(PATIENCE)
     assert not thread.is_alive()
 

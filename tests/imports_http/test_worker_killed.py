@@ -26,7 +26,7 @@ HELD = """
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
 OTHERS = """
-SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'annuaire'
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ '^annuaire/'
 """
 # Where the worker is held when it is killed: what holds it, and what was asked of it.
 POINTS = {

@@ -1,4 +1,4 @@
-"""docs/joining.md as its reader pastes it: commands, and what they print."""
+"""A document as its reader pastes it: commands, and what they print."""
 
 import re
 import subprocess
@@ -10,17 +10,18 @@ from tests.docs.markdown import ROOT
 from tests.harness.network import GATEWAY
 from tests.journeys.conftest import Running
 
-GUIDE = ROOT / "docs" / "joining.md"
+DOCS = ROOT / "docs"
 BLOCK = re.compile(r"^```(?P<kind>sh|console)\n(?P<text>(?s:.*?))^```$", re.MULTILINE)
 # One network joins by the journey, beside this one, in the same directory.
 HERE = {GATEWAY.operator: f"3{siret(siren(299_999), 1)}", GATEWAY.domain: "reseau-du-guide.mssante.fr"}
 
 
-def steps(running: Running) -> list[tuple[str, str | None]]:
-    """Commands of the guide with what they print, None where it is not shown."""
-    text = GUIDE.read_text("utf-8").replace(".venv/bin/python", sys.executable)
-    places = {"--data-dir var": f"--data-dir {running.data_dir}", "http://127.0.0.1:8000": running.api}
-    for there, here in {**HERE, **places, "ldap://127.0.0.1:3389": running.ldap}.items():
+def steps(running: Running, name: str) -> list[tuple[str, str | None]]:
+    """Commands of a document below docs/ with what they print, None where it is not shown."""
+    text = (DOCS / name).read_text("utf-8").replace(".venv/bin/python", sys.executable)
+    places = {"--data-dir var": f"--data-dir {running.data_dir}", " var/": f" {running.data_dir}/"}
+    servers = {"http://127.0.0.1:8000": running.api, "ldap://127.0.0.1:3389": running.ldap}
+    for there, here in {**HERE, **places, **servers}.items():
         text = text.replace(there, here)
     found: list[tuple[str, str | None]] = []
     for block in BLOCK.finditer(text):
@@ -46,6 +47,18 @@ def run(command: str, folder: Path, *, is_shown: bool) -> str:
     )
     assert is_shown or done.returncode == 0, f"{command}\n{done.stdout}"
     return done.stdout
+
+
+def follow(running: Running, name: str, folder: Path) -> int:
+    """Carry a document out in `folder`: what it prints must be what is printed there. Returns how many steps it has."""
+    done = steps(running, name)
+    for command, printed in done:
+        if "ldapsearch" in command:
+            running.wait_until_everywhere()
+        answer = run(command, folder, is_shown=printed is not None)
+        if printed is not None:
+            assert squeezed(answer) == squeezed(printed), command
+    return len(done)
 
 
 def squeezed(text: str) -> list[str]:

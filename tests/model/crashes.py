@@ -21,7 +21,8 @@ from tests.model.writes import LINES, WHO, WRITES, Writes
 UNAVAILABLE = 503
 WAITING = """
 SELECT pid FROM pg_stat_activity
-WHERE datname = current_database() AND application_name LIKE %s AND wait_event_type = 'Lock' ORDER BY pid
+WHERE datname = current_database() AND split_part(application_name, '/', 1) LIKE %s AND wait_event_type = 'Lock'
+ORDER BY pid
 """
 
 

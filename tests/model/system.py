@@ -48,7 +48,7 @@ BROUGHT = {ADDRESSES[4]: Line("PER", PEOPLE[1], "FICHIER"), ADDRESSES[0]: Line("
 LOOK = 0.005
 SESSIONS = """
 SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE %s
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND split_part(application_name, '/', 1) LIKE %s
 """
 
 

@@ -1,6 +1,7 @@
 """A reader that keeps a copy of the directory by the feed alone, as an operator would, and may die at any moment."""
 
 import json
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import psycopg
@@ -47,7 +48,7 @@ class Follower:
         """Read a page and do what it says; begin anew where the feed says so. Returns whether it is at the edition."""
         query = FeedQuery(after=self.cursor, wait=wait, **self._query)
         try:
-            page = await awaited(self._arrivals, self._pool, self._cursors, query, "follower", _always)
+            page = await awaited(self._arrivals, self._pool, self._cursors, query, "follower", nullcontext, _always)
         except feed.FeedCursorExpired:
             await self.begin()
             return False
