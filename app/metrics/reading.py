@@ -17,6 +17,7 @@ from app.lag import Lag, judged
 from app.metrics import budgets, credentials, database, directory, imports, trail, worker
 from app.metrics.directory import State
 from app.metrics.measured import Gauge
+from app.schema.standing import Standing
 from app.settings import Settings
 
 CONNECT_SECONDS = 2
@@ -25,7 +26,7 @@ SUBJECTS = (imports.WATCHED, budgets.WATCHED, credentials.WATCHED, trail.WATCHED
 WATCHED = f"SELECT {', '.join(f'({subject.sql})' for subject in SUBJECTS)}"
 
 UP = Gauge("annuaire_database_up", "1 = PostgreSQL answers this API")
-CURRENT = Gauge("annuaire_schema_current", "1 = the directory can be read, and its schema is that of this code")
+CURRENT = Gauge("annuaire_schema_current", "1 = the directory can be read, and its schema serves this code")
 
 logger = structlog.get_logger(__name__)
 
@@ -35,7 +36,7 @@ class Reader:
 
     def __init__(self, settings: Settings, schema_head: Sequence[str]) -> None:
         self._settings = settings
-        self._schema_head = sorted(schema_head)
+        self._schema_head = schema_head
         self._turn = asyncio.Lock()
 
     async def metrics(self) -> list[Metric]:
@@ -54,9 +55,11 @@ class Reader:
             for each in database.WATCHED.shown(row[0]):
                 yield each
         row = await self._row(connection, directory.DIRECTORY)
-        yield CURRENT.at(row is not None and sorted(split(row)[0].versions) == self._schema_head)
-        if row:
+        if row is None:
+            yield CURRENT.at(False)
+        else:
             state, lag = split(row)
+            yield CURRENT.at(Standing(tuple(state.versions), state.promise).serves(self._schema_head))
             for each in directory.shown(state, lag, {late.channel for late in judged(lag, self._settings)}):
                 yield each
         if values := await self._row(connection, WATCHED):
