@@ -25,6 +25,7 @@ from app.embedded.ports import LOOPBACK, require_free
 from app.embedded.up import up as run_up
 from app.grants import grant
 from app.imports.commands import app as import_app
+from app.imports.snapshot_command import import_folder
 from app.ldap.commands import app as ldap_app
 from app.members.commands import mailbox_app
 from app.notices.commands import app as notice_app
@@ -62,6 +63,9 @@ app.add_typer(ldap_app, name="ldap")
 app.add_typer(notice_app, name="notice")
 app.add_typer(transfer_app, name="transfer")
 app.add_typer(sandbox_app, name="sandbox")
+snapshot_app.command(
+    "import", epilog="Example: annuaire snapshot import 4821 --keys annuaire-keys.json --data-dir var"
+)(import_folder)
 app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(replica_app, name="replica")
 app.add_typer(webhook_app, name="webhook")
