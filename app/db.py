@@ -5,6 +5,7 @@ committed at the edge, before the response leaves (`Transaction`).
 """
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 import psycopg
@@ -16,6 +17,7 @@ from sqlalchemy import Integer, MetaData, Text, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from app.patience import PatientConnection
 from app.schema.program import application
 from app.schema.standing import LOCATION
 from app.schema.upgrade import bring_up
@@ -32,6 +34,7 @@ NAMING = {
 LOCK_TIMEOUT = "120s"
 # A single write over REST waits so long for a row that an import holds, then answers `write.busy`.
 WRITE_LOCK_MS = 2_000
+CONNECT_SECONDS = 10
 # So many requests wait for a connection of a pool, for each that it has.
 WAITING_A_CONNECTION = 32
 # Classes of SQLSTATE: connection, transaction rolled back by the server, resources, locks, operator's action, system.
@@ -75,7 +78,7 @@ def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connecti
     return psycopg.connect(
         libpq_url(settings.database_url),
         autocommit=autocommit,
-        connect_timeout=10,
+        connect_timeout=CONNECT_SECONDS,
         application_name=application("annuaire"),
         options=f"-c lock_timeout={LOCK_TIMEOUT}",
         keepalives_idle=30,
@@ -114,8 +117,23 @@ def open_engine(settings: Settings) -> AsyncEngine:
         sqlalchemy_url(settings.database_url),
         pool_size=settings.database_pool,
         pool_timeout=5,
-        connect_args={"options": f"-c lock_timeout={WRITE_LOCK_MS}"},
+        connect_args={
+            "options": f"-c statement_timeout={settings.statement_timeout_ms} -c lock_timeout={WRITE_LOCK_MS}",
+            "connect_timeout": CONNECT_SECONDS,
+            "async_creator_fn": partial(_connected, settings),
+        },
     )
+
+
+async def _connected(settings: Settings, *given: Any, **named: Any) -> PatientConnection:
+    connection = await PatientConnection.connect(*given, **named)
+    connection.longest = _longest(settings)
+    return connection
+
+
+def _longest(settings: Settings) -> float | None:
+    """Seconds that a statement may take; None = as long as it likes."""
+    return settings.statement_timeout_ms / 1_000 or None
 
 
 def read_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
@@ -141,9 +159,12 @@ def _pool(settings: Settings, least: int, options: str) -> AsyncConnectionPool[p
     async def configure(connection: psycopg.AsyncConnection[Any]) -> None:
         await connection.set_autocommit(True)
         connection.prepare_threshold = 0
+        assert isinstance(connection, PatientConnection)  # noqa: S101 - the class that the pool was given
+        connection.longest = _longest(settings)
 
-    return AsyncConnectionPool(
+    return AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]](
         libpq_url(settings.database_url),
+        connection_class=PatientConnection,
         min_size=least,
         max_size=settings.database_pool,
         open=False,
@@ -153,6 +174,7 @@ def _pool(settings: Settings, least: int, options: str) -> AsyncConnectionPool[p
         configure=configure,
         kwargs={
             "application_name": application("annuaire-api"),
+            "connect_timeout": CONNECT_SECONDS,
             "options": f"-c statement_timeout={settings.statement_timeout_ms} {options}",
         },
     )

@@ -15,6 +15,9 @@ from app.settings import CREDENTIALS, PREFIX, Settings
 from tests.harness.database import Database, cloned, make_template
 from tests.harness.directory import directory
 
+# The table that tests of faults fill, at the end of the run.
+pytest_plugins = ["tests.faults.report"]
+
 # No test judges by the clock: the machine is shared with whatever else runs on it.
 hypothesis_settings.register_profile("annuaire", deadline=None)
 hypothesis_settings.load_profile("annuaire")

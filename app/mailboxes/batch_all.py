@@ -22,6 +22,7 @@ from app.mailboxes.outcome import Outcome
 from app.mailboxes.portions import LARGEST, Size, portions
 from app.mailboxes.write_problems import BatchRefused, LineNotTried
 from app.mailboxes.writing import PASSING, Connection, Writer, audit, publish, store
+from app.patience import longer_statements
 from app.problems import Problem, WriteBusy
 
 logger = structlog.get_logger(__name__)
@@ -30,7 +31,7 @@ AT_ONCE = 200
 MARK = "INSERT INTO pending (kind, key) SELECT 'mailbox', unnest(%s::text[]) RETURNING id, key"
 UNMARK = "DELETE FROM pending WHERE id = ANY (%s::bigint[])"
 # Ten thousand addresses may be hidden at once.
-PATIENCE = "SET LOCAL statement_timeout = '60s'"
+PATIENCE = 60
 Marks = list[tuple[int, str]]
 
 
@@ -75,15 +76,15 @@ async def _committed(connection: Connection, writer: Writer, body: Body, token: 
 
 async def _publish(connection: Connection, admitted: Sequence[Outcome]) -> Marks:
     """Publish what must be published with the commit; mark the rest."""
-    await connection.execute(PATIENCE)
     changed = {outcome.after.address: outcome.after for outcome in admitted if outcome.is_changed}
-    if len(changed) <= AT_ONCE:
-        await publish(connection, list(changed))
-        return []
-    hiding = [address for address, row in changed.items() if row.unlisted or row.state != "active"]
-    marked = await connection.execute(MARK, [[address for address in changed if address not in set(hiding)]])
-    await publish(connection, hiding)
-    return await marked.fetchall()
+    async with longer_statements(connection, PATIENCE):
+        if len(changed) <= AT_ONCE:
+            await publish(connection, list(changed))
+            return []
+        hiding = [address for address, row in changed.items() if row.unlisted or row.state != "active"]
+        marked = await connection.execute(MARK, [[address for address in changed if address not in set(hiding)]])
+        await publish(connection, hiding)
+        return await marked.fetchall()
 
 
 async def _publish_rest(connection: Connection, marks: Marks, size: Size) -> None:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from app.patience import longer_statements
 from app.problems import RETRY_SECONDS, Problem
 from app.publication.digest import NUMBERED, ONE_SNAPSHOT, AsyncConnection, Reckoned, reckon_async
 from app.publication.reading import Pool
@@ -23,7 +24,7 @@ SELECT d.edition, json_build_object(
 FROM directory d
 """
 # All slots are hashed again after half the directory was changed at once, which takes seconds at national size.
-DIGEST_TIMEOUT = "SET LOCAL statement_timeout = '120s'"
+DIGEST_SECONDS = 120
 CHECKPOINT = "annuaire-checkpoint+jwt"
 # Behind somebody who hashes nobody waits longer: whoever comes again finds the tree at hand.
 TURN_SECONDS = 5.0
@@ -106,9 +107,10 @@ class Digests:
     @asynccontextmanager
     async def _snapshot(self, pool: Pool) -> AsyncIterator[AsyncConnection]:
         async with pool.connection() as connection, connection.transaction():
-            for statement in (*ONE_SNAPSHOT, DIGEST_TIMEOUT):
+            for statement in ONE_SNAPSHOT:
                 await connection.execute(statement)
-            yield connection
+            async with longer_statements(connection, DIGEST_SECONDS):
+                yield connection
 
     async def _reckoned(self, connection: AsyncConnection) -> Proof:
         held = self._held.reckoned if self._held else None

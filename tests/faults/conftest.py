@@ -15,6 +15,7 @@ from app.imports.options import Options
 from app.imports.pipeline import import_files
 from app.sandbox.generate import generate
 from app.settings import Settings
+from tests.faults.world import nothing_waits
 from tests.harness.database import TEMPLATE, Database, cloned
 from tests.imports import state
 from tests.imports.files import edited, written
@@ -94,12 +95,5 @@ def assert_undisturbed(database: Database, expected: tuple[state.Content, str]) 
     content, digest = state.said(connection)
     assert state.differences(expected[0], content) == {}
     assert digest == expected[1]
-    assert connection.execute("SELECT count(*) FROM pending").fetchone() == (0,)
-    # A plan that was written down stays, with its tables, until it is too old.
-    plans = connection.execute("SELECT 'import_run_' || number FROM import_run WHERE state IN ('planned', 'refused')")
-    left = connection.execute(state.LEFT_BEHIND).fetchall()
-    assert set(left) <= set(plans.fetchall())
-    assert connection.execute("SELECT count(*) FROM import_run WHERE state IN ('waiting', 'running')").fetchone() == (
-        0,
-    )
+    nothing_waits(connection)
     connection.close()

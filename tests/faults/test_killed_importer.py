@@ -28,7 +28,7 @@ OF_IMPORT = (
 )
 # A commit that was asked for goes on although nobody waits for its end any more.
 OF_COMMITS = ("as the plan is committed", "as the registry is committed")
-# These run with every suite, the others with `make test-faults`.
+# These run with every suite, the others with `make faults`.
 DRAINING = """
 SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
 WHERE l.locktype = 'advisory' AND l.objid = 6 AND l.granted AND d.datname = current_database()

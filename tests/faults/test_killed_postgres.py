@@ -1,16 +1,23 @@
 """kill -9 of PostgreSQL while it works for an import: what was committed stays, the rest is as if it had not begun."""
 
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from app.embedded import Postgres
+from app.settings import Settings
 from tests.faults.commands import PATIENCE, done, started, words
-from tests.faults.conftest import LOADED, Days, assert_undisturbed, imports, load, make_loaded
+from tests.faults.conftest import LOADED, Days, assert_undisturbed, imports, load, make_loaded, settings_of
 from tests.faults.gate import gate, remove
-from tests.harness.database import cloned, make_template
+from tests.faults.indexes import checked_indexes
+from tests.faults.installation import installed
+from tests.faults.report import Tell, Tried
+from tests.faults.world import broken_in
+from tests.harness.database import Database, cloned, make_template
 from tests.harness.directory import directory
 
 DURABLE = "ALTER ROLE annuaire SET synchronous_commit = on"
@@ -48,7 +55,7 @@ POINTS = {
     "point", [pytest.param(name, marks=pytest.mark.fault if when == "fault" else ()) for name, when in POINTS.items()]
 )
 def test_the_import_again_after_a_crash_of_postgresql_is_the_undisturbed_one(
-    mortal: Postgres, days: Days, tmp_path: Path, point: str
+    mortal: Postgres, days: Days, tmp_path: Path, tell: Tell, point: str
 ) -> None:
     with cloned(mortal, LOADED) as database:
         command = imports(days.second, tmp_path)
@@ -65,5 +72,55 @@ def test_the_import_again_after_a_crash_of_postgresql_is_the_undisturbed_one(
             assert kept == (0,)
             ended = connection.execute("SELECT state FROM import_run WHERE finished_at IS NULL").fetchall()
             assert {state for (state,) in ended} <= {"failed"}
+        begun = time.monotonic()
         assert done(database, tmp_path, *command) == 1, words(tmp_path)
+        recovery = time.monotonic() - begun
         assert_undisturbed(database, days.after_second)
+        broken = broken_in(settings_of(database.dsn), words(tmp_path))
+    tell(Tried("F3", "PostgreSQL is killed under an import", 1, 0, len(broken), recovery))
+    assert broken == []
+
+
+KILLS = [pytest.param(1, id="one"), pytest.param(10, id="many", marks=pytest.mark.fault)]
+
+
+@pytest.mark.parametrize("kills", KILLS)
+def test_an_api_outlives_the_crash_of_its_postgresql(
+    mortal: Postgres, settings: Settings, tmp_path: Path, tell: Tell, kills: int
+) -> None:
+    """It says 503 meanwhile and nothing else, and writes again without being started anew."""
+    longest = 0.0
+    with cloned(mortal) as database:
+        one = installed(database, tmp_path, settings)
+        with one.serving() as api:
+            clients = one.clients(kills)
+            with clients.at_work():
+                for _ in range(kills):
+                    clients.wait_for(20)
+                    with torn(database):
+                        kill(mortal)
+                        struck = time.monotonic()
+                    mortal.stop()
+                    mortal.start()
+                    longest = max(longest, clients.wait_for_all(struck))
+            assert api.poll() is None
+        with database.connect(autocommit=True) as connection:
+            indexes = checked_indexes(connection)
+            assert connection.execute("SELECT count(*) FROM torn").fetchone() == (kills,)
+        lost, broken = one.harm(clients)
+    what = f"PostgreSQL is killed under an API and 8 programs, {indexes} indexes are checked"
+    tell(Tried("F3", what, kills, len(lost), len(broken), longest))
+    assert (lost, broken) == ([], [])
+    assert set(clients.statuses) <= {0, 200, 409, 503}
+
+
+@contextmanager
+def torn(database: Database) -> Iterator[None]:
+    """A row that is committed, and five thousand that never are: their session dies in the block."""
+    with psycopg.connect(database.dsn, autocommit=True) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS torn (n integer PRIMARY KEY)")
+        connection.execute("INSERT INTO torn SELECT count(*) FROM torn")
+    connection = psycopg.connect(database.dsn)
+    connection.execute("INSERT INTO torn SELECT generate_series(1000, 5999)")
+    yield
+    connection.close()
