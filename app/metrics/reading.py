@@ -70,19 +70,12 @@ class Reader:
     async def _row(self, connection: psycopg.AsyncConnection[Any], statement: str) -> tuple[Any, ...] | None:
         """The one row of a statement; None where the schema is another one, or it took too long."""
         try:
-            return await (await connection.execute(statement.encode(), self._parameters)).fetchone()
+            return await (await connection.execute(statement.encode(), parameters(self._settings))).fetchone()
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction):
             return None
         except psycopg.errors.QueryCanceled:
             logger.warning("the database took too long to be measured")
             return None
-
-    @property
-    def _parameters(self) -> dict[str, Any]:
-        return {
-            "anonymous_budget": self._settings.anonymous_budget,
-            "is_anchored": self._settings.audit_anchor is not None,
-        }
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         return await psycopg.AsyncConnection.connect(
@@ -92,6 +85,11 @@ class Reader:
             application_name="annuaire-metrics",
             options=OPTIONS,
         )
+
+
+def parameters(settings: Settings) -> dict[str, Any]:
+    """What the statements of the subjects may use of the settings."""
+    return {"anonymous_budget": settings.anonymous_budget, "is_anchored": settings.audit_anchor is not None}
 
 
 def split(row: tuple[Any, ...]) -> tuple[State, Lag]:
