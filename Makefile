@@ -52,13 +52,13 @@ test-follower: setup system-test ## a follower of the directory, killed fifty ti
 	$(BIN)/pytest -n 0 -m "fault or not fault" tests/faults/test_killed_follower.py $(ARGS)
 
 audit: setup ## advisories known for what is locked; fails on one that docs/security/advisories.toml does not explain
-	@$(BIN)/python -m release.audit $(UV_CERTS) $(ARGS)
+	@PYTHONPATH=deploy $(BIN)/python -m release.audit $(UV_CERTS) $(ARGS)
 
-licences: setup ## write the tables of docs/licences.md; fails on a licence that release/licences.toml does not allow
-	@$(BIN)/python -m release.licences
+licences: setup ## write the tables of docs/licences.md; fails on a licence that deploy/release/licences.toml does not allow
+	@PYTHONPATH=deploy $(BIN)/python -m release.licences
 
 release: setup ## what is handed on of this commit, in dist/: the wheel, built twice, its bill of materials (CycloneDX), SHA256SUMS
-	@$(BIN)/python -m release $(ARGS)
+	@PYTHONPATH=deploy $(BIN)/python -m release $(ARGS)
 
 fuzz-api: setup system-test ## every kind of caller asks all that openapi/annuaire.yaml lets it ask (about ten minutes)
 	$(BIN)/python -m tests.described $(ARGS)
@@ -127,4 +127,4 @@ site: setup ## the documents as a site in dist/site; a link that leads nowhere f
 
 clean: ## remove caches and the virtual environment; the data directory stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
-	find app tests migrations release -name __pycache__ -type d -prune -exec rm -rf {} +
+	find app tests migrations deploy docs -name __pycache__ -type d -prune -exec rm -rf {} +

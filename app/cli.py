@@ -18,7 +18,7 @@ from app.access.client_commands import app as client_app
 from app.access.commands import app as key_app
 from app.access.peppers import PepperMissing, Peppers
 from app.console import DIFFERENCES, DONE, INTERRUPTED, REFUSED, USAGE, Refused, emit, one_line, refuse, say
-from app.doctor import examine
+from app.doctor import Finding, examine
 from app.embedded.attach import settings_for
 from app.embedded.bring_up import Options
 from app.embedded.ports import LOOPBACK, require_free
@@ -179,13 +179,19 @@ def grant_role(
 
 @app.command(epilog="Example: annuaire doctor --data-dir var")
 def doctor(data_dir: DataDir = None, *, as_json: Json = False) -> None:
-    """Look at every part and say what is wrong, and what is good to know."""
+    """Look at every part and say what is wrong and what to do, and what is good to know."""
     findings = examine(settings_for(data_dir))
-    marks = {True: "ok", False: "WRONG", None: "note"}
-    text = "\n".join(f"{marks[finding.ok]:<6} {finding.name:<18} {finding.detail}" for finding in findings)
+    text = "\n".join(_said(finding) for finding in findings)
     wrong = [finding for finding in findings if finding.ok is False]
     emit({"ok": not wrong, "findings": [asdict(finding) for finding in findings]}, as_json=as_json, text=text)
     raise typer.Exit(REFUSED if wrong else DONE)
+
+
+def _said(finding: Finding) -> str:
+    """A finding for people; what to do stands below what it is for."""
+    mark = {True: "ok", False: "WRONG", None: "note"}[finding.ok]
+    line = f"{mark:<6} {finding.name:<22} {finding.detail}"
+    return f"{line}\n{'':<29} → {finding.remedy}" if finding.remedy else line
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -17,6 +17,7 @@ from app.lag import Lag, judged
 from app.metrics import budgets, credentials, database, directory, imports, trail, worker
 from app.metrics.directory import State
 from app.metrics.measured import Gauge
+from app.schema.standing import Standing
 from app.settings import Settings
 
 CONNECT_SECONDS = 2
@@ -25,7 +26,7 @@ SUBJECTS = (imports.WATCHED, budgets.WATCHED, credentials.WATCHED, trail.WATCHED
 WATCHED = f"SELECT {', '.join(f'({subject.sql})' for subject in SUBJECTS)}"
 
 UP = Gauge("annuaire_database_up", "1 = PostgreSQL answers this API")
-CURRENT = Gauge("annuaire_schema_current", "1 = the directory can be read, and its schema is that of this code")
+CURRENT = Gauge("annuaire_schema_current", "1 = the directory can be read, and its schema serves this code")
 
 logger = structlog.get_logger(__name__)
 
@@ -35,7 +36,7 @@ class Reader:
 
     def __init__(self, settings: Settings, schema_head: Sequence[str]) -> None:
         self._settings = settings
-        self._schema_head = sorted(schema_head)
+        self._schema_head = schema_head
         self._turn = asyncio.Lock()
 
     async def metrics(self) -> list[Metric]:
@@ -54,9 +55,11 @@ class Reader:
             for each in database.WATCHED.shown(row[0]):
                 yield each
         row = await self._row(connection, directory.DIRECTORY)
-        yield CURRENT.at(row is not None and sorted(split(row)[0].versions) == self._schema_head)
-        if row:
+        if row is None:
+            yield CURRENT.at(False)
+        else:
             state, lag = split(row)
+            yield CURRENT.at(Standing(tuple(state.versions), state.promise).serves(self._schema_head))
             for each in directory.shown(state, lag, {late.channel for late in judged(lag, self._settings)}):
                 yield each
         if values := await self._row(connection, WATCHED):
@@ -67,19 +70,12 @@ class Reader:
     async def _row(self, connection: psycopg.AsyncConnection[Any], statement: str) -> tuple[Any, ...] | None:
         """The one row of a statement; None where the schema is another one, or it took too long."""
         try:
-            return await (await connection.execute(statement.encode(), self._parameters)).fetchone()
+            return await (await connection.execute(statement.encode(), parameters(self._settings))).fetchone()
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction):
             return None
         except psycopg.errors.QueryCanceled:
             logger.warning("the database took too long to be measured")
             return None
-
-    @property
-    def _parameters(self) -> dict[str, Any]:
-        return {
-            "anonymous_budget": self._settings.anonymous_budget,
-            "is_anchored": self._settings.audit_anchor is not None,
-        }
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         return await psycopg.AsyncConnection.connect(
@@ -89,6 +85,11 @@ class Reader:
             application_name="annuaire-metrics",
             options=OPTIONS,
         )
+
+
+def parameters(settings: Settings) -> dict[str, Any]:
+    """What the statements of the subjects may use of the settings."""
+    return {"anonymous_budget": settings.anonymous_budget, "is_anchored": settings.audit_anchor is not None}
 
 
 def split(row: tuple[Any, ...]) -> tuple[State, Lag]:

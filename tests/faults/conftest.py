@@ -1,5 +1,6 @@
 """A directory of two days, and what it is when nothing went wrong."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ from app.imports.options import Options
 from app.imports.pipeline import import_files
 from app.sandbox.generate import generate
 from app.settings import Settings
-from tests.faults.world import nothing_waits
+from tests.faults.commands import words
+from tests.faults.report import Tell, Tried
+from tests.faults.world import broken_in, nothing_waits
 from tests.harness.database import TEMPLATE, Database, cloned
 from tests.imports import state
 from tests.imports.files import edited, written
@@ -82,6 +85,17 @@ def loaded(migrated: Postgres, days: Days) -> Iterator[Database]:
     del days
     with cloned(migrated, LOADED) as database:
         yield database
+
+
+def tell_of(tell: Tell, fault: str, what: str, database: Database, folder: Path, since: float) -> None:
+    """Hold the world of this database against the invariants, and tell what became of one try; it recovered by now.
+
+    `since`: when what was killed began again.
+    """
+    recovery = time.monotonic() - since
+    broken = broken_in(settings_of(database.dsn), words(folder))
+    tell(Tried(fault, what, 1, 0, len(broken), recovery))
+    assert broken == []
 
 
 def imports(files: tuple[Path, ...], folder: Path) -> tuple[str | Path, ...]:

@@ -1,5 +1,6 @@
 """kill -9 of a command that imports, applies or undoes: the same command again ends as the undisturbed one does."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 
 from app.imports.options import Options
 from tests.faults.commands import PATIENCE, done, kill, started, words
-from tests.faults.conftest import ACCEPTED, Days, assert_undisturbed, imports, load, settings_of
+from tests.faults.conftest import ACCEPTED, Days, assert_undisturbed, imports, load, settings_of, tell_of
 from tests.faults.gate import gate, until
+from tests.faults.report import Tell
 from tests.harness.database import Database
 from tests.imports import state
 from tests.imports.files import run
@@ -53,11 +55,13 @@ def killed_at(database: Database, folder: Path, point: str, *arguments: str | Pa
 
 @pytest.mark.parametrize("point", points(*OF_IMPORT, *OF_COMMITS))
 def test_the_next_day_imported_again_after_a_kill_is_the_undisturbed_next_day(
-    loaded: Database, days: Days, tmp_path: Path, point: str
+    loaded: Database, days: Days, tmp_path: Path, tell: Tell, point: str
 ) -> None:
     command = imports(days.second, tmp_path)
     killed_at(loaded, tmp_path, point, *command)
+    begun = time.monotonic()
     assert done(loaded, tmp_path, *command) in {0, 1}, words(tmp_path)
+    tell_of(tell, "F2", "an importer of the next day is killed", loaded, tmp_path, begun)
     assert_undisturbed(loaded, days.after_second)
 
 
@@ -72,11 +76,13 @@ def test_the_next_day_imported_again_after_a_kill_is_the_undisturbed_next_day(
     ],
 )
 def test_a_first_load_imported_again_after_a_kill_is_the_undisturbed_one(
-    database: Database, days: Days, tmp_path: Path, point: str
+    database: Database, days: Days, tmp_path: Path, tell: Tell, point: str
 ) -> None:
     command = imports(days.first, tmp_path)
     killed_at(database, tmp_path, point, *command)
+    begun = time.monotonic()
     assert done(database, tmp_path, *command) == 0, words(tmp_path)
+    tell_of(tell, "F2", "an importer of a first load is killed", database, tmp_path, begun)
     assert_undisturbed(database, days.after_first)
 
 
@@ -112,16 +118,18 @@ def planned(database: Database, days: Days, folder: Path) -> str:
     ["at the first row of the registry", "before the receipt", "as the registry is committed", "while it is published"],
 )
 def test_a_plan_applied_again_after_a_kill_is_applied_once(
-    loaded: Database, days: Days, tmp_path: Path, point: str
+    loaded: Database, days: Days, tmp_path: Path, tell: Tell, point: str
 ) -> None:
     command = ("import", "apply", planned(loaded, days, tmp_path), *ACCEPTED)
     killed_at(loaded, tmp_path, point, *command)
     is_applied = point in {"as the registry is committed", "while it is published"}
+    begun = time.monotonic()
     assert done(loaded, tmp_path, *command) == (2 if is_applied else 1), words(tmp_path)
     if is_applied:
         assert "only a plan can be applied" in words(tmp_path)
         # What waits is published by whoever comes next: here a file that changes nothing itself.
         assert done(loaded, tmp_path, "import", "run", days.second[1]) == 1, words(tmp_path)
+    tell_of(tell, "F2", "the applying of a plan is killed", loaded, tmp_path, begun)
     assert_undisturbed(loaded, days.after_second)
 
 
@@ -134,28 +142,36 @@ def test_a_plan_applied_again_after_a_kill_is_applied_once(
         pytest.param("while it is published", marks=pytest.mark.fault),
     ],
 )
-def test_an_undo_again_after_a_kill_is_one_undo(loaded: Database, days: Days, tmp_path: Path, point: str) -> None:
+def test_an_undo_again_after_a_kill_is_one_undo(
+    loaded: Database, days: Days, tmp_path: Path, tell: Tell, point: str
+) -> None:
     settings = settings_of(loaded.dsn)
     reports = run(settings, tmp_path, *days.second, accept=tuple(ACCEPTED[1::2]))
     persons, mailboxes = (report.run for report in reports)
     killed_at(loaded, tmp_path, point, "import", "undo", mailboxes)
     is_undone = point in {"as the registry is committed", "while it is published"}
+    begun = time.monotonic()
     assert done(loaded, tmp_path, "import", "undo", mailboxes) == (2 if is_undone else 0), words(tmp_path)
     state.undo(settings, persons, Options(tmp_path))
+    tell_of(tell, "F2", "an undo is killed", loaded, tmp_path, begun)
     assert_undisturbed(loaded, days.after_first)
     # And the next day does what it did, its lines compared with those of the first.
     assert load(loaded.dsn, tmp_path, days.second) == days.after_second
 
 
-def test_a_killed_worker_leaves_the_drain_to_the_waiting_import(loaded: Database, days: Days, tmp_path: Path) -> None:
+def test_a_killed_worker_leaves_the_drain_to_the_waiting_import(
+    loaded: Database, days: Days, tmp_path: Path, tell: Tell
+) -> None:
     with started(loaded, tmp_path, "worker") as worker, loaded.connect(autocommit=True) as watch:
         until(lambda: watch.execute(DRAINING).fetchone() == (1,), "the worker is the one drain")
         command = imports(days.second, tmp_path)
         with gate(loaded, "while it is published") as closed, started(loaded, tmp_path, *command) as importing:
             closed.wait(lambda: importing.poll() is None and worker.poll() is None)
             kill(worker)
+            struck = time.monotonic()
             closed.end_session()
             closed.open()
             assert importing.wait(PATIENCE) == 1, words(tmp_path)
             closed.remove()
+    tell_of(tell, "F2", "the worker is killed while it publishes an import", loaded, tmp_path, struck)
     assert_undisturbed(loaded, days.after_second)

@@ -46,7 +46,7 @@ def test_what_was_given_up_is_shown_and_told_again(
     receiver.status(410)
     edition = change(registry, "UN")
     deliver(courier, clock)
-    assert finding() == (None, "0 receivers do not answer, 1 were given up: annuaire webhook list")
+    assert finding() == (None, "0 receivers do not answer, 1 were given up")
     (delivery,) = annuaire("webhook", "show", webhook)[1]["deliveries"]
     assert (delivery["outcome"], delivery["status"], delivery["edition"]) == ("rejected", 410, edition)
     receiver.status(204)

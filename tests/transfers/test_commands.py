@@ -79,6 +79,6 @@ def test_the_doctor_tells_of_a_transfer_whose_hour_passed(
 
     assert finding()[0] is True
     agreed(space, "mailbox", ADDRESS, in_ms=-120_000)
-    assert finding() == (False, "1 whose hour is over for a minute or more: is a worker running?")
+    assert finding() == (False, "1 whose hour is over for a minute or more")
     settle_due(database.connect(autocommit=True), settings)
     assert finding()[0] is True

@@ -4,9 +4,9 @@
     python -m release.audit     known advisories for what is locked                                `make audit`
     python -m release.licences  the licence of everything that is installed                        `make licences`
 
-None of it is installed with annuaire.
+None of it is installed with annuaire. `deploy` is on the path of whoever runs it.
 """
 
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]

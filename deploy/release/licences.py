@@ -7,6 +7,7 @@ A licence is what the package itself states (PEP 639, else the classes of PyPI),
 import sys
 import tomllib
 from importlib import metadata
+from pathlib import Path
 
 from boolean.boolean import OR, Expression
 from license_expression import ExpressionError, get_spdx_licensing
@@ -15,7 +16,7 @@ from release import ROOT
 from release.locked import versions
 
 PAGE = ROOT / "docs" / "licences.md"
-RULES = tomllib.loads((ROOT / "release" / "licences.toml").read_text("utf-8"))
+RULES = tomllib.loads(Path(__file__).with_name("licences.toml").read_text("utf-8"))
 SPDX = get_spdx_licensing()
 BEGIN, END = "<!-- libraries: written by make licences -->\n", "<!-- end of libraries -->\n"
 

@@ -1,0 +1,90 @@
+"""PostgreSQL itself: does it answer, and is anything in it that makes everything else slow or unsafe?"""
+
+from datetime import timedelta
+from typing import Any
+
+from app.db import connect
+from app.doctor.finding import Looks, Seen, measured, note, value, well, wrong
+from app.metrics.database import WATCHED
+from app.settings import Settings
+
+# No transaction of ours waits for its client for longer than seconds; an import works for minutes, a dump for an hour.
+IDLE_LIMIT = timedelta(minutes=5)
+ACTIVE_LIMIT = timedelta(hours=2)
+# Of max_connections: a deployment of API processes in front of it needs room for one more.
+CROWDED = 0.8
+STANDBY_LIMIT = timedelta(minutes=1)
+
+
+def _database(settings: Settings) -> Seen:
+    with connect(settings) as connection:
+        return well(f"PostgreSQL {connection.info.server_version // 10_000} answers")
+
+
+def _connections(settings: Settings) -> Seen:
+    session = measured(settings, WATCHED)["session"]
+    said = f"{session['sessions']} of {session['most']} are in use"
+    if session["sessions"] > session["most"] * CROWDED:
+        return wrong(said, "raise max_connections, lower ANNUAIRE_DATABASE_POOL or the number of processes")
+    return well(said)
+
+
+def _transactions(settings: Settings) -> Seen:
+    """One that stays open keeps vacuum from its work in the whole cluster, and may hold locks."""
+    session = measured(settings, WATCHED)["session"]
+    remedy = "find it in pg_stat_activity by xact_start, end its client, or it: SELECT pg_terminate_backend(pid)"
+    for state, limit in (("idle", IDLE_LIMIT), ("active", ACTIVE_LIMIT)):
+        if session[state] > limit.total_seconds():
+            return wrong(f"one is open since {_text(session[state])} and {state}", remedy)
+    if not session["sees_all"]:
+        return note(
+            "those of other roles are not shown to this one",
+            "as a superuser: GRANT pg_read_all_stats TO the roles of annuaire",
+        )
+    return well("none is open for long")
+
+
+def _locks(settings: Settings) -> Seen:
+    waiting = measured(settings, WATCHED)["session"]["waiting"]
+    if waiting:
+        return note(
+            f"{waiting} sessions wait for a lock",
+            "look again: if it lasts, pg_blocking_pids(pid) of pg_stat_activity names who holds it",
+        )
+    return well("nobody waits for one")
+
+
+def _archive(settings: Settings) -> Seen:
+    archive: Any = measured(settings, WATCHED)["archive"]
+    if archive["is_failing"]:
+        return wrong(
+            f"WAL is not archived ({archive['failures']} tries failed): the disk fills, no backup reaches so far",
+            "run archive_command by hand as PostgreSQL's account, and read its error; make room where it writes to",
+        )
+    if value(settings, "SELECT current_setting('archive_mode')") == "off":
+        return note("WAL is not archived: a restore ends at the last backup", "set archive_mode and archive_command")
+    return well("the last WAL segment was archived")
+
+
+def _standbys(settings: Settings) -> Seen:
+    standby = measured(settings, WATCHED)["standby"]
+    said = f"{standby['standbys']} stream from here, the slowest {standby['seconds']:.0f} s behind"
+    if standby["seconds"] > STANDBY_LIMIT.total_seconds():
+        return wrong(
+            said, "look at the standby's disk and network, and for long queries on it (pg_stat_activity there)"
+        )
+    return well(said)
+
+
+def _text(seconds: float) -> str:
+    return str(timedelta(seconds=int(seconds)))
+
+
+LOOKS: Looks = {
+    "database": _database,
+    "connections": _connections,
+    "transactions": _transactions,
+    "locks": _locks,
+    "archive": _archive,
+    "standbys": _standbys,
+}

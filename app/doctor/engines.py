@@ -1,0 +1,24 @@
+"""The programs that `annuaire up` runs. A real deployment needs neither: their absence is a note."""
+
+from app.console import Refused
+from app.doctor.finding import Looks, Seen, note, well
+from app.embedded.binaries import find_postgres, find_slapd
+from app.settings import Settings
+
+
+def _postgres(settings: Settings) -> Seen:
+    try:
+        binaries = find_postgres(settings.pg_bin)
+    except Refused as refusal:
+        return note(refusal.message, "install PostgreSQL, or name its folder: ANNUAIRE_PG_BIN")
+    return well(f"PostgreSQL {binaries.major} in {binaries.folder} (used by annuaire up)")
+
+
+def _slapd(_: Settings) -> Seen:
+    try:
+        return well(f"{find_slapd().slapd} (used by annuaire up)")
+    except Refused as refusal:
+        return note(refusal.message, "install slapd")
+
+
+LOOKS: Looks = {"postgres binaries": _postgres, "slapd binaries": _slapd}

@@ -1,0 +1,30 @@
+"""slapd and the tree in it."""
+
+from ldap3 import BASE, NONE, Connection, Server
+
+from app.doctor.finding import PATIENCE, Looks, Seen, note, value, well, wrong
+from app.settings import Settings
+
+
+def _ldap(settings: Settings) -> Seen:
+    if not settings.ldap_enabled:
+        return note("switched off (ANNUAIRE_LDAP_ENABLED)", "set it to true where mail clients are to find addresses")
+    server = Server(settings.ldap_uri, get_info=NONE, connect_timeout=PATIENCE)
+    connection = Connection(server, receive_timeout=PATIENCE, check_names=False)
+    try:
+        connection.bind()
+        connection.search(settings.ldap_suffix, "(objectClass=*)", BASE, attributes=["annuaireEdition"])
+        found = connection.response[0]["raw_attributes"].get("annuaireEdition") if connection.response else None
+    finally:
+        # ldap3 leaves the socket of a connection that failed open.
+        if connection.socket is not None:
+            connection.socket.close()
+    edition = value(settings, "SELECT edition FROM directory")
+    if not found:
+        return wrong("the tree is empty", "run annuaire ldap rebuild, or start the worker")
+    held = int(found[0])
+    said = f"holds edition {held} of {edition}"
+    return well(said) if held == edition else note(said, "look again: a worker brings it up within seconds")
+
+
+LOOKS: Looks = {"ldap": _ldap}
