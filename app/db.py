@@ -4,7 +4,7 @@ Reads that are hot use the psycopg pool with prepared statements; single-row wri
 committed at the edge, before the response leaves (`Transaction`).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -39,6 +39,11 @@ WAITING_A_CONNECTION = 32
 # Classes of SQLSTATE: connection, transaction rolled back by the server, resources, locks, operator's action, system.
 PASSING = frozenset({"08", "40", "53", "55", "57", "58"})
 
+WHICH_HOST = "target_session_attrs"
+
+# Asked of a new connection, which is not used when it raises psycopg.OperationalError.
+Require = Callable[[psycopg.AsyncConnection[Any]], Awaitable[None]]
+
 # Keys are compared byte by byte: the order of an index must not depend on a library of the host.
 Key = Annotated[str, mapped_column(Text(collation="C"))]
 OptionalKey = Annotated[str | None, mapped_column(Text(collation="C"))]
@@ -59,8 +64,15 @@ class Written:
 
 
 def libpq_url(database_url: str) -> str:
-    """The same database as libpq, psql and psycopg write it, whatever driver the setting names."""
-    return make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    """The same database as libpq, psql and psycopg write it, whatever driver the setting names.
+
+    Of several hosts `read-write` means the primary, and is called so: our own reads, in sessions that cannot write,
+    would find none else.
+    """
+    url = make_url(database_url).set(drivername="postgresql")
+    if url.query.get(WHICH_HOST) == "read-write":
+        url = url.update_query_dict({WHICH_HOST: "primary"})
+    return url.render_as_string(hide_password=False)
 
 
 def sqlalchemy_url(database_url: str) -> str:
@@ -132,9 +144,11 @@ def open_engine(settings: Settings) -> AsyncEngine:
     )
 
 
-def read_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
+def read_pool(
+    settings: Settings, url: str | None = None, require: Require | None = None
+) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
     """Connections for reads: autocommit (one statement is one snapshot), every statement prepared at first use."""
-    return _pool(settings, settings.database_pool, "-c default_transaction_read_only=on")
+    return _pool(settings, settings.database_pool, "-c default_transaction_read_only=on", url, require)
 
 
 def counting_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
@@ -151,13 +165,17 @@ def write_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnectio
     return _pool(settings, 1, f"-c lock_timeout={WRITE_LOCK_MS} {plans}")
 
 
-def _pool(settings: Settings, least: int, options: str) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
+def _pool(
+    settings: Settings, least: int, options: str, url: str | None = None, require: Require | None = None
+) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
     async def configure(connection: psycopg.AsyncConnection[Any]) -> None:
         await connection.set_autocommit(True)
         connection.prepare_threshold = 0
+        if require is not None:
+            await require(connection)
 
     return AsyncConnectionPool(
-        libpq_url(settings.database_url),
+        libpq_url(url or settings.database_url),
         min_size=least,
         max_size=settings.database_pool,
         open=False,

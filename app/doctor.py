@@ -21,6 +21,7 @@ from app.embedded.binaries import find_postgres, find_slapd
 from app.lag import MEASURE, Lag, judged
 from app.settings import Settings
 from app.signing import signing_of
+from app.standby.watch import held_by
 
 PATIENCE = 5
 # A revocation list that ends so soon is worth a word.
@@ -44,6 +45,7 @@ def examine(settings: Settings) -> list[Finding]:
         "postgres binaries": _postgres_binaries,
         "slapd binaries": _slapd_binaries,
         "database": _database,
+        "standby": _standby,
         "schema": _schema,
         "white list": _white_list,
         "pending": _pending,
@@ -94,6 +96,17 @@ def _slapd_binaries(_settings: Settings) -> tuple[bool | None, str]:
 def _database(settings: Settings) -> tuple[bool | None, str]:
     with connect(settings) as connection:
         return True, f"PostgreSQL {connection.info.server_version // 10_000} answers"
+
+
+def _standby(settings: Settings) -> tuple[bool | None, str]:
+    if settings.read_database_url is None:
+        return None, "none: the database above answers every read (ANNUAIRE_READ_DATABASE_URL)"
+    edition, epoch = held_by(settings.database_url)
+    held, held_epoch = held_by(settings.read_database_url)
+    if held_epoch != epoch:
+        return False, "it holds another history and is never read: make it anew from the primary (pg_basebackup)"
+    # The primary was asked first, so a replica that follows holds as much, or lacks what came in that moment.
+    return (True if held >= edition else None), f"holds edition {held} of {edition}"
 
 
 def _schema(settings: Settings) -> tuple[bool | None, str]:

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import psycopg
 from alembic.script import ScriptDirectory
@@ -18,6 +18,8 @@ from app.db import alembic_config
 from app.lag import MEASURE, Lag, judged
 from app.problems import NotReady, documented
 from app.settings import Settings
+from app.standby.watch import State as StandbyState
+from app.standby.watch import Watch
 
 router = APIRouter(tags=["health"])
 
@@ -30,6 +32,7 @@ FROM directory d
 SHARED_COUNTERS = "PROMETHEUS_MULTIPROC_DIR"
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 CHANNELS = ("publication", "ldap", "digest", "snapshot", "push")
+STANDBY_STATES: tuple[StandbyState, ...] = get_args(StandbyState)
 WEBHOOK_STATES = ("active", "failing", "disabled")
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
@@ -42,6 +45,7 @@ class Ready(BaseModel):
     """`domain_rule` is off until a white list was imported: mailboxes of any domain are published then.
 
     `late`: the channels that lag beyond their limit. The node answers all the same; `annuaire doctor` says more.
+    `standby`: whether the replica that the settings name is read, or why not; null where they name none.
     """
 
     status: str = "ready"
@@ -50,6 +54,7 @@ class Ready(BaseModel):
     domain_rule: str
     pending: int
     late: list[str]
+    standby: StandbyState | None
 
 
 class State(NamedTuple):
@@ -84,6 +89,15 @@ class Metrics:
         self._kept = self._gauge("annuaire_feed_kept_seconds", "Age of the oldest change in the feed")
         self._absent = self._gauge("annuaire_snapshot_absent_seconds", "Since when withdrawn files have no successor")
         self._webhooks = self._gauge("annuaire_webhooks", "Webhooks by state", ["state"])
+        self._reads = Counter(
+            "annuaire_standby_reads",
+            "Reads of the publication that the replica answered (standby), or the primary and why",
+            ["answered"],
+            registry=self.registry,
+        )
+        self._standby = self._gauge("annuaire_standby_state", "1 = the state of the replica", ["state"])
+        self._standby_edition = self._gauge("annuaire_standby_edition", "Edition that the replica holds")
+        self._standby_lag = self._gauge("annuaire_standby_lag_seconds", "Since when it lacks something")
         self._waiters = self._gauge("annuaire_feed_waiters", "Readers that wait for the next change here")
 
     def _gauge(self, name: str, meaning: str, labels: Sequence[str] = ()) -> Gauge:
@@ -94,6 +108,17 @@ class Metrics:
         """Count one answered request. Labels must stay few, so a method that we do not serve is `other`."""
         self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+
+    def read(self, answered: str) -> None:
+        """Count a read of the publication where there is a replica (app.standby.sources)."""
+        self._reads.labels(answered).inc()
+
+    def show_standby(self, watch: Watch) -> None:
+        """What the next exposition says of the replica."""
+        for state in STANDBY_STATES:
+            self._standby.labels(state).set(watch.state == state)
+        self._standby_edition.set(watch.edition)
+        self._standby_lag.set(watch.lag)
 
     def exposition(self, state: State, lag: Lag, late: Collection[str], waiters: int) -> bytes:
         """The text form. A channel that does not lag is at zero; age of files that were never made is not a number."""
@@ -135,12 +160,14 @@ async def read_readiness(request: Request) -> Ready:
     state = await _state(request)
     if sorted(state.versions) != sorted(request.app.state.schema_head):
         raise NotReady("The schema of the database is not that of this code: run annuaire db upgrade.")
+    watch = _standby(request)
     return Ready(
         edition=state.edition,
         schema_version=",".join(state.versions),
         domain_rule="on" if state.has_white_list else "off",
         pending=state.pending,
         late=_late(request, await _lag(request)),
+        standby=watch and watch.state,
     )
 
 
@@ -149,6 +176,8 @@ async def read_metrics(request: Request) -> Response:
     """Counters in the text form of Prometheus."""
     state, lag = await _state(request), await _lag(request)
     metrics: Metrics = request.app.state.metrics
+    if watch := _standby(request):
+        metrics.show_standby(watch)
     shown = metrics.exposition(state, lag, _late(request, lag), request.app.state.arrivals.waiting)
     return Response(shown, media_type=CONTENT_TYPE_LATEST)
 
@@ -159,6 +188,11 @@ async def _state(request: Request) -> State:
 
 async def _lag(request: Request) -> Lag:
     return Lag(*await _row(request, MEASURE))
+
+
+def _standby(request: Request) -> Watch | None:
+    watch: Watch | None = request.app.state.standby
+    return watch
 
 
 def _late(request: Request, lag: Lag) -> list[str]:

@@ -50,6 +50,9 @@ from app.search import resolve_routes as resolving
 from app.search.check_space import TrustSpaces
 from app.search.export_places import ExportPlaces
 from app.settings import Settings
+from app.standby.sources import PRIMARY, STANDBY, Source, Sources
+from app.standby.watch import Watch
+from app.standby.watch import opened as standby
 from app.transfers import routes as transfers
 from app.trust import routes as trust
 from app.trust.signing import signer_of
@@ -114,7 +117,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.signing = signing.signing_of(settings)
     app.state.digests = Digests(app.state.signing, settings.issuer)
     app.state.white_lists = WhiteLists(signer_of(settings), settings.white_list_contact)
-    app.state.trust_spaces = TrustSpaces()
+    app.state.trust_spaces = {name: TrustSpaces() for name in (PRIMARY, STANDBY)}
     app.state.spool = Spool(settings.spool_dir, settings.import_upload_limit)
     app.state.exports = CapacityLimiter(MOST_EXPORTS)
     app.state.export_places = ExportPlaces()
@@ -131,14 +134,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.reads = Reads(settings)
     await app.state.pool.open(wait=False)
     app.state.reads.open()
+    primary = Source(PRIMARY, app.state.reads, app.state.pool)
     await app.state.write_pool.open(wait=False)
     await app.state.budgets.open()
     try:
         async with (
+            standby(settings, primary) as app.state.standby,
             app.state.usage.kept(app.state.engine),
             app.state.consultations.kept(),
-            app.state.arrivals.kept(),
+            app.state.arrivals.kept(app.state.standby and app.state.standby.reached),
         ):
+            watch: Watch | None = app.state.standby
+            app.state.sources = Sources(primary, watch.standby if watch else None, app.state.metrics.read)
             yield
     finally:
         await app.state.write_pool.close()
