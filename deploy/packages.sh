@@ -28,6 +28,8 @@ if [ "${1:-run}" = test ]; then
     command -v systemd-analyze >/dev/null || need systemd
     command -v haproxy >/dev/null || need haproxy
     command -v nft >/dev/null || need nftables
+    # For promtool alone: no server of it runs.
+    command -v promtool >/dev/null || need prometheus
     command -v postmap >/dev/null || need postfix
     [ -e /usr/lib/postfix/postfix-ldap.so ] || [ -e /usr/lib/postfix/dict_ldap.so ] || need postfix-ldap
     command -v doveadm >/dev/null || need dovecot-core

@@ -17,7 +17,7 @@ UNBOUND = {"anonymous_budget": "0", "anonymous_rate": "0", "key_rate": "0", "con
 
 
 @contextmanager
-def api(database: Database, folder: Path, *, port: int | None = None, **settings: str) -> Iterator[tuple[Process, int]]:
+def api(database: Database, folder: Path, port: int | None = None, **settings: str) -> Iterator[tuple[Process, int]]:
     """The API, ready: its process and its port."""
     port = port or free_port()
     given = {"key_pepper": PEPPER, "log_level": "warning", "publish_with_key": "true", **UNBOUND, **settings}

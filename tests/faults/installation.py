@@ -20,6 +20,7 @@ from tests.harness.database import Database
 
 CLIENTS, MAILBOXES = 8, 24
 POOL = 4
+GET_SECONDS = 15
 ADDRESSES = tuple(f"b{number}@{DOMAIN}" for number in range(MAILBOXES))
 
 
@@ -49,10 +50,10 @@ class Installation:
             wait_for(lambda: self._answers(process), "the API", lambda: words(self.folder))
             yield process
 
-    def get(self, path: str) -> int:
-        """The status of a GET by nobody; 0 without answer."""
+    def get(self, path: str, headers: dict[str, str] | None = None) -> int:
+        """The status of a GET, by nobody unless headers say who; 0 without answer."""
         try:
-            return httpx2.get(f"{self.url}{path}", timeout=5).status_code
+            return httpx2.get(f"{self.url}{path}", headers=headers, timeout=GET_SECONDS).status_code
         except httpx2.TransportError:
             return 0
 

@@ -1,7 +1,6 @@
 """A disk that fills while a file is staged: the file is refused, and imported once there is room."""
 
-import os
-import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +10,10 @@ from psycopg import sql
 
 from app.embedded import Postgres
 from tests.faults.commands import done, words
-from tests.faults.conftest import LOADED, Days, assert_undisturbed, imports
+from tests.faults.conftest import LOADED, Days, assert_undisturbed, imports, tell_of
+from tests.faults.disks import Disk, small_disk
+from tests.faults.report import Tell
 from tests.harness.database import cloned
-from tests.harness.directory import directory
 from tests.imports import state
 from tests.imports.files import written
 
@@ -21,34 +21,18 @@ SMALL, LARGE = "4m", "128m"
 COPIES = 400
 
 
-def mount(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True, check=False)
-
-
 @pytest.fixture
-def disk() -> Iterator[Path]:
+def disk() -> Iterator[Disk]:
     """A disk of 4 MB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    with directory() as folder:
-        answer = mount("-t", "tmpfs", "-o", f"size={SMALL}", "tmpfs", folder)
-        if answer.returncode != 0:
-            pytest.skip(f"no small disk can be mounted here: {answer.stderr.strip()}")
-        try:
-            yield folder
-        finally:
-            subprocess.run(["umount", str(folder)], check=True)
+    with small_disk(SMALL) as disk:
+        yield disk
 
 
 @pytest.fixture
-def tablespace(migrated: Postgres, days: Days, disk: Path) -> Iterator[str]:
+def tablespace(migrated: Postgres, days: Days, disk: Disk) -> Iterator[str]:
     """A tablespace on that disk."""
     del days
-    place = disk / "tables"
-    place.mkdir(0o700)
-    owner = migrated.socket_dir.parent.stat()
-    os.chown(place, owner.st_uid, owner.st_gid)
-    disk.chmod(0o711)
+    place = disk.place("tables", migrated.socket_dir.parent)
     with psycopg.connect(migrated.dsn("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE TABLESPACE small LOCATION {}").format(sql.Literal(str(place))))
         yield "small"
@@ -57,7 +41,7 @@ def tablespace(migrated: Postgres, days: Days, disk: Path) -> Iterator[str]:
 
 @pytest.mark.fault
 def test_a_disk_that_fills_while_a_file_is_staged_costs_that_run_and_nothing_else(
-    migrated: Postgres, days: Days, tmp_path: Path, tablespace: str, disk: Path
+    migrated: Postgres, days: Days, tmp_path: Path, tablespace: str, disk: Disk, tell: Tell
 ) -> None:
     persons, mailboxes = days.second
     head, *lines = mailboxes.read_bytes().splitlines()
@@ -78,6 +62,8 @@ def test_a_disk_that_fills_while_a_file_is_staged_costs_that_run_and_nothing_els
         assert state.whole(connection) == before
         assert connection.execute(state.LEFT_BEHIND).fetchall() == []
 
-        assert mount("-o", f"remount,size={LARGE}", disk).returncode == 0
+        disk.grow(LARGE)
+        begun = time.monotonic()
         assert done(database, tmp_path, *imports((large,), tmp_path)) == 1, words(tmp_path)
+        tell_of(tell, "F6", "the disk of the data is full under an import", database, tmp_path, begun)
         assert_undisturbed(database, days.after_second)
