@@ -4,7 +4,7 @@ Reads that are hot use the psycopg pool with prepared statements; single-row wri
 committed at the edge, before the response leaves (`Transaction`).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
@@ -40,6 +40,11 @@ WAITING_A_CONNECTION = 32
 # Classes of SQLSTATE: connection, transaction rolled back by the server, resources, locks, operator's action, system.
 PASSING = frozenset({"08", "40", "53", "55", "57", "58"})
 
+WHICH_HOST = "target_session_attrs"
+
+# Asked of a new connection, which is not used when it raises psycopg.OperationalError.
+Require = Callable[[psycopg.AsyncConnection[Any]], Awaitable[None]]
+
 # Keys are compared byte by byte: the order of an index must not depend on a library of the host.
 Key = Annotated[str, mapped_column(Text(collation="C"))]
 OptionalKey = Annotated[str | None, mapped_column(Text(collation="C"))]
@@ -60,8 +65,15 @@ class Written:
 
 
 def libpq_url(database_url: str) -> str:
-    """The same database as libpq, psql and psycopg write it, whatever driver the setting names."""
-    return make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    """The same database as libpq, psql and psycopg write it, whatever driver the setting names.
+
+    Of several hosts `read-write` means the primary, and is called so: our own reads, in sessions that cannot write,
+    would find none else.
+    """
+    url = make_url(database_url).set(drivername="postgresql")
+    if url.query.get(WHICH_HOST) == "read-write":
+        url = url.update_query_dict({WHICH_HOST: "primary"})
+    return url.render_as_string(hide_password=False)
 
 
 def sqlalchemy_url(database_url: str) -> str:
@@ -136,9 +148,11 @@ def _longest(settings: Settings) -> float | None:
     return settings.statement_timeout_ms / 1_000 or None
 
 
-def read_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
+def read_pool(
+    settings: Settings, url: str | None = None, require: Require | None = None
+) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
     """Connections for reads: autocommit (one statement is one snapshot), every statement prepared at first use."""
-    return _pool(settings, settings.database_pool, "-c default_transaction_read_only=on")
+    return _pool(settings, settings.database_pool, "-c default_transaction_read_only=on", url, require)
 
 
 def state_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
@@ -161,18 +175,25 @@ def write_pool(settings: Settings) -> AsyncConnectionPool[psycopg.AsyncConnectio
 
 
 def _pool(
-    settings: Settings, least: int, options: str, most: int | None = None
+    settings: Settings,
+    least: int,
+    options: str,
+    url: str | None = None,
+    require: Require | None = None,
+    most: int | None = None,
 ) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
-    """`most` connections, by default those of the settings."""
+    """Of the database `url`, by default the primary; `most` connections, by default those of the settings."""
 
     async def configure(connection: psycopg.AsyncConnection[Any]) -> None:
         await connection.set_autocommit(True)
         connection.prepare_threshold = 0
         assert isinstance(connection, PatientConnection)  # noqa: S101 - the class that the pool was given
         connection.longest = _longest(settings)
+        if require is not None:
+            await require(connection)
 
     return AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]](
-        libpq_url(settings.database_url),
+        libpq_url(url or settings.database_url),
         connection_class=PatientConnection,
         min_size=least,
         max_size=most or settings.database_pool,

@@ -15,6 +15,9 @@ from app.metrics.directory import DIRECTORY, State
 from app.metrics.reading import split
 from app.problems import NotReady, documented
 from app.schema.standing import Standing, scripts
+from app.standby.measured import shown
+from app.standby.watch import State as StandbyState
+from app.standby.watch import Watch
 
 router = APIRouter(tags=["health"])
 
@@ -27,6 +30,7 @@ class Ready(BaseModel):
     """`domain_rule` is off until a white list was imported: mailboxes of any domain are published then.
 
     `late`: the channels that lag beyond their limit. The node answers all the same; `annuaire doctor` says more.
+    `standby`: whether the replica that the settings name is read, or why not; null where they name none.
     """
 
     status: str = "ready"
@@ -35,6 +39,7 @@ class Ready(BaseModel):
     domain_rule: str
     pending: int
     late: list[str]
+    standby: StandbyState | None
 
 
 def schema_head() -> Sequence[str]:
@@ -57,12 +62,14 @@ async def read_readiness(request: Request) -> Ready:
             "The schema of the database does not serve this code: run annuaire db upgrade, or, when a newer annuaire "
             "made it, that one."
         )
+    watch = _standby(request)
     return Ready(
         edition=state.edition,
         schema_version=",".join(state.versions),
         domain_rule="on" if state.has_white_list else "off",
         pending=state.pending,
         late=[late.channel for late in judged(lag, request.app.state.settings)],
+        standby=watch and watch.state,
     )
 
 
@@ -71,7 +78,14 @@ async def read_metrics(request: Request) -> Response:
     """Counters in the text form of Prometheus. It answers without a database too, and says so."""
     metrics: Metrics = request.app.state.metrics
     request.app.state.places.show()
-    return Response(await metrics.exposition(request.app.state.arrivals.waiting), media_type=CONTENT_TYPE_LATEST)
+    watch = _standby(request)
+    text = await metrics.exposition(request.app.state.arrivals.waiting, shown(watch) if watch else ())
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+def _standby(request: Request) -> Watch | None:
+    watch: Watch | None = request.app.state.standby
+    return watch
 
 
 async def _directory(request: Request) -> tuple[State, Lag]:

@@ -53,6 +53,10 @@ from app.search import resolve_routes as resolving
 from app.search.check_space import TrustSpaces
 from app.search.export_places import ExportPlaces
 from app.settings import Settings
+from app.standby.measured import Answered
+from app.standby.sources import PRIMARY, STANDBY, Source, Sources
+from app.standby.watch import Watch
+from app.standby.watch import opened as standby
 from app.transfers import routes as transfers
 from app.trust import routes as trust
 from app.trust.signing import signer_of
@@ -105,6 +109,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.settings = settings
     app.state.schema_head = health.schema_head()
     app.state.metrics = Metrics(settings, app.state.schema_head)
+    app.state.reads_answered = Answered(app.state.metrics.registry)
     app.state.places = Places(settings.requests_at_once, app.state.metrics.registry)
     app.state.consultations = Consultations(settings, app.state.metrics.registry)
     app.state.peppers = peppers
@@ -119,7 +124,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.signing = signing.signing_of(settings)
     app.state.digests = Digests(app.state.signing, settings.issuer)
     app.state.white_lists = WhiteLists(signer_of(settings), settings.white_list_contact)
-    app.state.trust_spaces = TrustSpaces()
+    app.state.trust_spaces = {name: TrustSpaces() for name in (PRIMARY, STANDBY)}
     app.state.spool = Spool(settings.spool_dir, settings.import_upload_limit)
     app.state.exports = CapacityLimiter(MOST_EXPORTS)
     app.state.export_places = ExportPlaces()
@@ -138,13 +143,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await app.state.pool.open(wait=False)
     await app.state.state_pool.open(wait=False)
     app.state.reads.open()
+    primary = Source(PRIMARY, app.state.reads, app.state.pool)
     await app.state.write_pool.open(wait=False)
     await app.state.budgets.open()
     try:
         async with (
+            standby(settings, primary) as app.state.standby,
             app.state.usage.kept(app.state.engine),
             app.state.consultations.kept(),
-            app.state.arrivals.kept(),
+            app.state.arrivals.kept(app.state.standby and app.state.standby.reached),
             app.state.metrics.pools.watched(
                 read=PoolOfPsycopg(app.state.pool),
                 look_up=app.state.reads,
@@ -153,6 +160,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 budget=PoolOfPsycopg(app.state.budgets.pool),
             ),
         ):
+            watch: Watch | None = app.state.standby
+            app.state.sources = Sources(primary, watch.standby if watch else None, app.state.reads_answered.count)
             yield
     finally:
         await app.state.write_pool.close()

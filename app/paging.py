@@ -21,6 +21,8 @@ DEFAULT_LIMIT, LARGEST_LIMIT = 50, 200
 COUNTED = 10_000
 LONGEST_TERM, LONGEST_CURSOR = 200, 2_000
 SEAL_BYTES = 16
+# Ends the binding of a cursor that says its edition; no binding of ours ends so (they end with filters, or a path).
+DATED = "\0edition"
 
 
 def _whole(given: object) -> object:
@@ -78,18 +80,29 @@ class Cursors:
         peppers = (pepper, *former)
         self._keys = [hmac.digest(each.get_secret_value().encode(), b"annuaire cursor", "sha256") for each in peppers]
 
-    def seal(self, binding: str, position: Sequence[str | int]) -> str:
-        """An opaque text for this position, good only for the same `binding` (route and filters)."""
-        payload = json.dumps(position, ensure_ascii=False, separators=(",", ":")).encode()
-        return encode(self.sign(binding, payload) + payload)
+    def seal(self, binding: str, position: Sequence[str | int], edition: int | None = None) -> str:
+        """An opaque text for this position, good only for the same `binding` (route and filters).
+
+        `edition`: that of the page which it follows, where the next one might be read from an older state.
+        """
+        dated = position if edition is None else (edition, *position)
+        payload = json.dumps(dated, ensure_ascii=False, separators=(",", ":")).encode()
+        return encode(self.sign(binding if edition is None else binding + DATED, payload) + payload)
 
     def open(self, binding: str, cursor: str) -> Position:
         """The position. Raises CursorInvalid."""
+        return self.open_dated(binding, cursor)[1]
+
+    def open_dated(self, binding: str, cursor: str) -> tuple[int, Position]:
+        """(edition of the page before, or 0 where it is not told; position). Raises CursorInvalid."""
         sealed = decode(cursor)
-        payload = sealed[SEAL_BYTES:]
-        if not self.is_signed(sealed[:SEAL_BYTES], binding, payload):
-            raise CursorInvalid("Use `next` of the page before, unchanged and with the same filters.")
-        return tuple(json.loads(payload))
+        seal, payload = sealed[:SEAL_BYTES], sealed[SEAL_BYTES:]
+        if self.is_signed(seal, binding, payload):
+            return 0, tuple(json.loads(payload))
+        if self.is_signed(seal, binding + DATED, payload):
+            edition, *position = json.loads(payload)
+            return edition, tuple(position)
+        raise CursorInvalid("Use `next` of the page before, unchanged and with the same filters.")
 
     def sign(self, binding: str, payload: bytes) -> bytes:
         return _seal(self._keys[0], binding, payload)

@@ -23,7 +23,7 @@ from psycopg import Error, OperationalError
 from psycopg.pq.abc import PGresult
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from app.db import WAITING_A_CONNECTION
+from app.db import WAITING_A_CONNECTION, Require
 from app.metrics.pools import Standing
 from app.pipelined_line import Asked, Line
 from app.settings import Settings
@@ -47,12 +47,14 @@ class Statement(NamedTuple):
 
 
 class Reads:
-    """The hot reads of one process."""
+    """The hot reads of one process, of the primary or of another database; `require` refuses a connection to it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, url: str | None = None, require: Require | None = None) -> None:
         self._most = settings.database_pool * WAITING_A_CONNECTION
         self._queue: deque[Asked] = deque()
-        self._lines = [Line(settings, self._hand_out, self._lost) for _ in range(LINES)]
+        self._lines = [
+            Line(settings, url or settings.database_url, self._hand_out, self._lost, require) for _ in range(LINES)
+        ]
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_called = False
         self._refused = 0
@@ -92,6 +94,15 @@ class Reads:
             self._is_called = True
             loop.call_soon(self._hand_out)
         return await asked.answer
+
+    def give_up(self, reason: OperationalError) -> None:
+        """Leave the server: whoever waits is told the reason at once, and every line connects again."""
+        waiting, self._queue = self._queue, deque()
+        for asked in waiting:
+            with suppress(asyncio.InvalidStateError):
+                asked.answer.set_exception(reason)
+        for line in self._lines:
+            line.give_up(reason)
 
     def _hand_out(self) -> None:
         self._is_called = False

@@ -12,7 +12,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-from app.db import libpq_url
+from app.db import Require, libpq_url
 from app.schema.program import application
 from app.settings import Settings
 
@@ -40,9 +40,16 @@ class Line:
     `free` is called when the next portion may come, `lost` when the line must connect again.
     """
 
-    def __init__(self, settings: Settings, free: Callable[[], None], lost: Callable[["Line"], None]) -> None:
-        self._settings = settings
-        self._free, self._lost = free, lost
+    def __init__(
+        self,
+        settings: Settings,
+        url: str,
+        free: Callable[[], None],
+        lost: Callable[["Line"], None],
+        require: Require | None,
+    ) -> None:
+        self._settings, self._url = settings, url
+        self._free, self._lost, self._require = free, lost, require
         self._connection: psycopg.AsyncConnection[Any] | None = None
         # Kept here: libpq closes and forgets it itself when the connection is lost.
         self._socket = -1
@@ -64,12 +71,14 @@ class Line:
     async def connect(self) -> None:
         """Raises psycopg.Error."""
         connection = await psycopg.AsyncConnection.connect(
-            libpq_url(self._settings.database_url),
+            libpq_url(self._url),
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,
             application_name=application("annuaire-api"),
             options=f"-c statement_timeout={self._settings.statement_timeout_ms} {OPTIONS}",
         )
+        if self._require is not None:
+            await self._require(connection)
         connection.pgconn.enter_pipeline_mode()
         self._prepared.clear()
         self._connection, self._socket = connection, connection.pgconn.socket
@@ -111,6 +120,11 @@ class Line:
         longest = self._settings.statement_timeout_ms / 1_000
         if self._is_busy and longest and now - self._heard_at > longest + SILENCE:
             self._fail(psycopg.OperationalError("PostgreSQL says nothing any more"))
+
+    def give_up(self, reason: psycopg.Error) -> None:
+        """Disconnect and connect again, unless it does so already; those who wait on it are told the reason."""
+        if self._connection is not None:
+            self._fail(reason)
 
     @property
     def _pgconn(self) -> PGconn:

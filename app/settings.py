@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     database_url: str = "postgresql:///annuaire"
     database_pool: int = Field(8, ge=1)
     statement_timeout_ms: int = Field(5_000, ge=0)
+    # A streaming replica of that database, which answers reads of the publication, and how old its answers may be.
+    read_database_url: str | None = None
+    read_lag_ms: int = Field(5_000, ge=200, le=60_000)
     # Processes of `annuaire serve`.
     workers: int = Field(1, ge=1)
     # Requests that each of them works at (app.admission).

@@ -1,6 +1,7 @@
 """Database URLs: with a host, or without one (the unix socket), whichever driver they name."""
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from app.db import libpq_url, sqlalchemy_url
 
@@ -19,3 +20,9 @@ def test_a_url_serves_libpq_and_sqlalchemy(url: str) -> None:
     assert sqlalchemy_url(url).partition("://")[0] == "postgresql+psycopg"
     for made in (libpq_url(url), sqlalchemy_url(url)):
         assert made.partition("://")[2].replace("%2F", "/") == rest
+
+
+def test_of_several_hosts_the_one_that_writes_is_found_by_sessions_that_only_read() -> None:
+    url = "postgresql:///annuaire?host=/one,/other&target_session_attrs=read-write"
+    parsed = conninfo_to_dict(libpq_url(url))
+    assert (parsed["host"], parsed["target_session_attrs"]) == ("/one,/other", "primary")

@@ -22,6 +22,7 @@ from app.access.identify import identify
 from app.budgets.allowance import Budgets
 from app.problems import CredentialsMissing, CredentialsTooWeak, OperatorMissing, ScopeMissing
 from app.settings import Settings
+from app.standby.demand import require_primary
 
 
 class Rule(Enum):
@@ -158,11 +159,18 @@ async def _admit(request: Request, rule: Rule) -> None:
     if rule in {Rule.LOOK_UP, Rule.READ, Rule.COPY}:
         # That it is there makes the request a consultation (app.access.consultation); whoever answers says how much.
         request.state.shown = 0
+    if may_write(caller):
+        require_primary(request)
     if rule is Rule.LOOK_UP and caller.id is None and settings.anonymous_access:
         return
     if caller.id is None:
         raise CredentialsMissing("Send `Authorization: Bearer KEY`, or a client certificate.")
     _require(rule, caller, may_use_key=settings.publish_with_key)
+
+
+def may_write(caller: Identity) -> bool:
+    """Whether the credential changes the directory: then it reads where it writes, and finds what it wrote."""
+    return not caller.scopes.isdisjoint(("publish", "admin"))
 
 
 def _require(rule: Rule, caller: Identity, *, may_use_key: bool) -> None:

@@ -7,6 +7,7 @@ from app.db import connect
 from app.doctor.finding import Looks, Seen, measured, note, value, well, wrong
 from app.metrics.database import WATCHED
 from app.settings import Settings
+from app.standby.watch import held_by
 
 # No transaction of ours waits for its client for longer than seconds; an import works for minutes, a dump for an hour.
 IDLE_LIMIT = timedelta(minutes=5)
@@ -19,6 +20,18 @@ STANDBY_LIMIT = timedelta(minutes=1)
 def _database(settings: Settings) -> Seen:
     with connect(settings) as connection:
         return well(f"PostgreSQL {connection.info.server_version // 10_000} answers")
+
+
+def _standby(settings: Settings) -> Seen:
+    if settings.read_database_url is None:
+        return note("none: the database above answers every read", "ANNUAIRE_READ_DATABASE_URL (docs/machines.md)")
+    edition, epoch = held_by(settings.database_url)
+    held, held_epoch = held_by(settings.read_database_url)
+    if held_epoch != epoch:
+        return wrong("it holds another history and is never read", "make it anew from the primary (pg_basebackup)")
+    # The primary was asked first, so a replica that follows holds as much, or lacks what came in that moment.
+    said = f"holds edition {held} of {edition}"
+    return well(said) if held >= edition else note(said, "look again: it grows while the replica follows")
 
 
 def _connections(settings: Settings) -> Seen:
@@ -82,6 +95,7 @@ def _text(seconds: float) -> str:
 
 LOOKS: Looks = {
     "database": _database,
+    "standby": _standby,
     "connections": _connections,
     "transactions": _transactions,
     "locks": _locks,

@@ -16,6 +16,7 @@ from app.paging import Id
 from app.problems import CursorInvalid, InvalidRequest, documented
 from app.publication.listing import disclosed, opened
 from app.publication.lookup import found_batch, shown
+from app.standby.sources import read
 
 router = APIRouter(tags=["mailboxes"])
 
@@ -39,7 +40,7 @@ async def read_mailbox(request: Request, address: Annotated[Id, Path(description
     if own := await own_answer(request, parsed):
         return own
     tombstone_days: int = request.app.state.settings.mailbox_tombstone_days
-    found = await queries.by_address(request.app.state.reads, parsed, tombstone_days)
+    found = await read(request, lambda source: queries.by_address(source.reads, parsed, tombstone_days), is_short=True)
     if found.row is None:
         _absent(found)
     return await shown(request, "mailbox", parsed, found.row)
@@ -56,7 +57,7 @@ async def list_mailboxes(request: Request, query: Annotated[MailboxQuery, Query(
     """Mailboxes by domain, type or holder, in order of their address."""
     after = opened(request, query)
     require_narrow(request, {}, (query.domain, query.practitioner, query.organization))
-    found = await queries.of_query(query).page(request.app.state.pool, after, query.limit)
+    found = await read(request, lambda source: queries.of_query(query).page(source.pool, after, query.limit))
     return await disclosed(request, "mailbox", query, found)
 
 

@@ -33,10 +33,10 @@ class Metrics:
         self._reader = Reader(settings, schema_head)
         self._files = CredentialFiles(settings)
 
-    async def exposition(self, waiters: int) -> bytes:
-        """The text form. `waiters`: who waits for the feed in this process."""
+    async def exposition(self, waiters: int, more: Iterable[Metric] = ()) -> bytes:
+        """The text form. `waiters`: who waits for the feed in this process; `more`: what other features measured."""
         self.pools.note()
-        told = [WAITERS.at(waiters), *await to_thread.run_sync(self._of_machine), *await self._reader.metrics()]
+        told = [WAITERS.at(waiters), *more, *await to_thread.run_sync(self._of_machine), *await self._reader.metrics()]
         return self._counted() + _text(told)
 
     def _of_machine(self) -> list[Metric]:

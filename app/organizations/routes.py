@@ -11,10 +11,11 @@ from app.organizations import queries
 from app.organizations.schemas import Organization, OrganizationBatch, OrganizationPage, OrganizationQuery
 from app.paging import Id
 from app.problems import CursorInvalid, InvalidRequest, Problem, documented
-from app.publication.listing import listed, opened
+from app.publication.listing import Found, listed, opened
 from app.publication.lookup import found_batch, found_one
 from app.publication.names import folded
 from app.publication.schemas import Lookup
+from app.standby.sources import Source, read
 
 router = APIRouter(tags=["organizations"])
 
@@ -53,10 +54,13 @@ async def read_organization(
 )
 async def search_organizations(request: Request, query: Annotated[OrganizationQuery, Query()]) -> Response:
     """Structures by name (exact, beginning, every word, nearly so), city, postal code, department, type or parent."""
-    after, pool = opened(request, query), request.app.state.pool
-    keys = await folded(pool, {"name": query.name, "city": query.city})
-    found = await queries.of_query(query, keys["name"], keys["city"]).page(pool, after, query.limit)
-    return listed(request, query, found)
+    after = opened(request, query)
+
+    async def page(source: Source) -> Found:
+        keys = await folded(source.pool, {"name": query.name, "city": query.city})
+        return await queries.of_query(query, keys["name"], keys["city"]).page(source.pool, after, query.limit)
+
+    return listed(request, query, await read(request, page))
 
 
 @router.post("/v1/organizations/lookup", responses={200: {"model": OrganizationBatch}, **documented(InvalidRequest)})

@@ -13,10 +13,11 @@ from app.paging import Id
 from app.practitioners import queries
 from app.practitioners.schemas import Practitioner, PractitionerBatch, PractitionerPage, PractitionerQuery
 from app.problems import CursorInvalid, InvalidRequest, Problem, documented
-from app.publication.listing import disclosed, opened
+from app.publication.listing import Found, disclosed, opened
 from app.publication.lookup import found_batch, found_one
 from app.publication.names import folded
 from app.publication.schemas import Lookup
+from app.standby.sources import Source, read
 
 router = APIRouter(tags=["practitioners"])
 
@@ -63,12 +64,15 @@ async def read_practitioner(
 )
 async def search_practitioners(request: Request, query: Annotated[PractitionerQuery, Query()]) -> Response:
     """Professionals by name (exact, then beginning), profession, specialty, place or structure."""
-    after, pool = opened(request, query), request.app.state.pool
+    after = opened(request, query)
     texts = {"name": query.name, "family": query.family, "given": query.given, "city": query.city}
-    keys = await folded(pool, texts)
-    require_narrow(request, {name: keys[name] for name in NAMES}, [getattr(query, name) for name in FILTERS])
-    found = await queries.of_query(query, keys).page(pool, after, query.limit)
-    return await disclosed(request, "practitioner", query, found)
+
+    async def page(source: Source) -> Found:
+        keys = await folded(source.pool, texts)
+        require_narrow(request, {name: keys[name] for name in NAMES}, [getattr(query, name) for name in FILTERS])
+        return await queries.of_query(query, keys).page(source.pool, after, query.limit)
+
+    return await disclosed(request, "practitioner", query, await read(request, page))
 
 
 @router.post(

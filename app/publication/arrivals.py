@@ -1,15 +1,16 @@
 """Waiting for the next change: readers of the feed are woken by PostgreSQL, through one connection of the process.
 
-    publish() ─► NOTIFY annuaire_change ─► one LISTEN ─► everybody who waits looks again
+    publish() ─► NOTIFY annuaire_change ─► one LISTEN, at the primary ─► everybody who waits looks again
 
 The connection is opened with the first who waits, and is none of the pool's: whoever waits holds nothing but a place.
-Places are few, and no caller takes more than a share of them. A notification that is lost costs time alone: at the end
-of its patience a reader looks again in any case.
+A reader looks for the edition that it was woken for, so that no replica which lacks it answers; where one is about to
+have it, readers are woken a moment later and find it there. Places are few, and no caller takes more than a share of
+them. A notification that is lost costs time alone: at the end of its patience a reader looks again in any case.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from http import HTTPStatus
 
@@ -21,6 +22,8 @@ from app.problems import Problem
 from app.settings import Settings
 
 logger = structlog.get_logger(__name__)
+
+Reached = Callable[[int], Awaitable[None]]
 
 # One caller may take a place out of so many.
 SHARE = 4
@@ -40,6 +43,9 @@ class Arrivals:
 
     def __init__(self, settings: Settings) -> None:
         self._url = libpq_url(settings.database_url)
+        self._reached: Reached | None = None
+        # The newest that is known here, while somebody listens.
+        self.edition = 0
         self._places = settings.feed_waiters
         self._taken: Counter[str] = Counter()
         self._news = asyncio.Event()
@@ -47,8 +53,9 @@ class Arrivals:
         self._listener: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
-        """While the app serves. At its end nobody listens any more."""
+    async def kept(self, reached: Reached | None = None) -> AsyncIterator[None]:
+        """While the app serves. At its end nobody listens any more. `reached` waits until a replica has an edition."""
+        self._reached = reached
         try:
             yield
         finally:
@@ -97,17 +104,24 @@ class Arrivals:
                     self._url, autocommit=True, connect_timeout=10, application_name="annuaire-api-feed"
                 ) as connection:
                     await connection.execute("LISTEN annuaire_change")
+                    # What was committed before now wakes nobody.
+                    row = await (await connection.execute("SELECT edition FROM directory")).fetchone()
+                    self._tell(row[0] if row else 0)
                     self._listening.set()
-                    async for _ in connection.notifies():
-                        self._tell()
+                    async for notification in connection.notifies():
+                        edition = int(notification.payload)
+                        if self._reached is not None:
+                            await self._reached(edition)
+                        self._tell(edition)
             except psycopg.OperationalError as error:
                 logger.warning("nobody is woken by the feed for a moment", error=str(error).strip())
             self._listening.clear()
-            self._tell()
+            self._tell(self.edition)
             await asyncio.sleep(PAUSE_SECONDS)
 
-    def _tell(self) -> None:
-        """Wake everybody who waits now; who comes later waits for the next."""
+    def _tell(self, edition: int) -> None:
+        """Wake everybody who waits now, for this edition; who comes later waits for the next."""
+        self.edition = edition
         self._news.set()
         self._news = asyncio.Event()
 

@@ -10,8 +10,19 @@ from starlette.responses import Response
 
 from app.answers import body_tag, tagged, tell_shown
 from app.budgets.charging import BudgetExhausted, affordable
-from app.paging import COUNTED, ListQuery, Position, Total, next_link, page_body, require_single_values, with_member
+from app.paging import (
+    COUNTED,
+    Cursors,
+    ListQuery,
+    Position,
+    Total,
+    next_link,
+    page_body,
+    require_single_values,
+    with_member,
+)
 from app.publication.reading import Pool
+from app.standby.demand import require_edition
 
 PAGE = SQL("""
 WITH page AS MATERIALIZED (
@@ -119,7 +130,9 @@ def opened(request: Request, query: ListQuery) -> Position | None:
     require_single_values(request)
     if query.cursor is None:
         return None
-    position: Position = request.app.state.cursors.open(binding(request, query), query.cursor)
+    cursors: Cursors = request.app.state.cursors
+    edition, position = cursors.open_dated(binding(request, query), query.cursor)
+    require_edition(request, edition)
     return position
 
 
@@ -146,11 +159,18 @@ def total_of(found: Found) -> Total:
 def _listed(request: Request, query: ListQuery, found: Found, most: int, cut: str | None = None) -> Response:
     page, more = found.rows[:most], len(found.rows) > most
     position = page[-1][2:] if more else found.resume
-    following = None if position is None else request.app.state.cursors.seal(binding(request, query), position)
+    following = None if position is None else sealed(request, query, position, found.edition)
     items = [document if match is None else with_member(document, "match", match) for document, match, *_ in page]
     tell_shown(request, len(items))
     body = page_body(items, following, total_of(found), found.edition, cut)
     return tagged(request, body, body_tag(body), found.edition, next_link(request, following))
+
+
+def sealed(request: Request, query: ListQuery, position: Position, edition: int) -> str:
+    """The cursor behind a page. It names the page's edition where the next one might be read from a replica."""
+    cursors: Cursors = request.app.state.cursors
+    is_dated = request.app.state.sources.standby is not None
+    return cursors.seal(binding(request, query), position, edition if is_dated else None)
 
 
 def binding(request: Request, query: ListQuery) -> str:

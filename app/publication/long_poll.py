@@ -6,14 +6,14 @@ from contextlib import AbstractContextManager
 
 from app.publication import feed
 from app.publication.arrivals import QUIET_SECONDS, Arrivals
-from app.publication.reading import Pool
 from app.publication.schemas import FeedQuery
+
+Look = Callable[[FeedQuery, int], Awaitable[feed.Page]]
 
 
 async def awaited(
     arrivals: Arrivals,
-    pool: Pool,
-    cursors: feed.FeedCursors,
+    look: Look,
     query: FeedQuery,
     caller: str,
     aside: Callable[[], AbstractContextManager[None]],
@@ -21,11 +21,12 @@ async def awaited(
 ) -> feed.Page:
     """The page after the query's cursor, at once when it holds something, else within `wait` seconds.
 
+    `look` reads a page of an edition that it is told at least: who waits is woken for one, and must not look past it.
     `aside` gives the place among the requests at work up meanwhile (app.admission).
     Raises what `feed.page` raises, TooManyWaiting, and what `readmit` raises: whoever waited is asked again whether it
     may read, for a key that was revoked meanwhile must show nothing.
     """
-    page = await feed.page(pool, cursors, query)
+    page = await look(query, 0)
     if page.holds or not query.wait:
         return page
     clock = asyncio.get_running_loop().time
@@ -36,7 +37,7 @@ async def awaited(
             # Taken before looking: a change that is committed while we look sets this very event.
             news = arrivals.news
             query = query.model_copy(update={"after": page.next})
-            page = await feed.page(pool, cursors, query)
+            page = await look(query, arrivals.edition)
             if page.holds or clock() >= end:
                 break
             if page.is_at_edition:

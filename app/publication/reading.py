@@ -85,11 +85,18 @@ class Row:
         return self.result.get_value(self.number, column) or b""
 
 
-async def by_ids(reads: Reads, kind: str, ids: Sequence[str]) -> tuple[bytes, list[Row]]:
-    """(edition, every resource whose key or alias is one of `ids`); at most MOST_CANDIDATES."""
+class Rows(NamedTuple):
+    """Published resources of one edition."""
+
+    edition: int
+    rows: list[Row]
+
+
+async def by_ids(reads: Reads, kind: str, ids: Sequence[str]) -> Rows:
+    """Every resource whose key or alias is one of `ids`; at most MOST_CANDIDATES."""
     result = await reads.one(BY_IDS, kind.encode(), text_array(ids), b"%d" % MOST_CANDIDATES)
     rows = [Row(result, number) for number in range(result.ntuples)]
-    return rows[0].edition, [row for row in rows if result.get_value(row.number, 1) is not None]
+    return Rows(int(rows[0].edition), [row for row in rows if result.get_value(row.number, 1) is not None])
 
 
 async def by_ids_at(moment: Pool, kind: str, ids: Sequence[str]) -> tuple[int, list[tuple[str, str]]]:

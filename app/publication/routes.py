@@ -1,5 +1,6 @@
 """`/v1/edition` and `/v1/changes`: the numbered state, and how it came to be. Its proof: digest_routes."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -15,6 +16,8 @@ from app.publication.feed_proof import proved
 from app.publication.long_poll import awaited
 from app.publication.schemas import EditionState, FeedPage, FeedQuery
 from app.publication.state import DigestBeingReckoned, state
+from app.standby.demand import require_edition
+from app.standby.sources import read
 
 router = APIRouter(tags=["publication"])
 
@@ -46,8 +49,16 @@ async def read_changes(request: Request, query: Annotated[FeedQuery, Query()]) -
     held = request.app.state
     caller, readmit = request.state.caller.credential, request.state.readmit
     aside = place_of(request.scope).aside
-    page = await awaited(held.arrivals, held.pool, held.feed_cursors, query, caller, aside, readmit)
+    page = await awaited(held.arrivals, partial(_page, request), query, caller, aside, readmit)
     if query.digest:
         page = await proved(held.digests, held.pool, held.feed_cursors, query)
     tell_shown(request, page.shown)
     return tagged(request, page.body, body_tag(page.body), page.edition)
+
+
+async def _page(request: Request, query: FeedQuery, least: int) -> feed.Page:
+    """A page of an edition that is at least `least`, and at least what the cursor holds. Raises as feed.page."""
+    cursors: feed.FeedCursors = request.app.state.feed_cursors
+    held = 0 if query.after is None else cursors.open(query.after).sequence
+    require_edition(request, max(held, least))
+    return await read(request, lambda source: feed.page(source.pool, cursors, query))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -18,8 +18,17 @@ from app.publication.names import folded
 from app.search import box
 from app.search.box_reading import Means, meant
 from app.search.box_schemas import Box, BoxQuery
+from app.standby.sources import Source, read
 
 router = APIRouter(tags=["search"])
+
+
+class Groups(NamedTuple):
+    """What was found, by kind, at one edition."""
+
+    edition: int
+    found: Mapping[str, Found]
+
 
 GROUPS = {"practitioner": "practitioners", "organization": "organizations", "mailbox": "mailboxes"}
 
@@ -31,19 +40,23 @@ async def search(request: Request, query: Annotated[BoxQuery, Query()]) -> Respo
     """What fits a text: people, structures, addresses. What the text is, is seen from its form."""
     require_single_values(request)
     means = meant(query.q)
-    async with at_one_moment(request.app.state.pool) as moment:
+    edition, found = await read(request, lambda source: _look(request, query, means, source))
+    shown = {kind: await _shown(request, kind, each, query.limit) for kind, each in found.items()}
+    tell_shown(request, sum(shown.values()))
+    groups = [_group(kind, query, means, each, shown[kind]) for kind, each in found.items()]
+    body = f'{{"meant":"{means.value}",{",".join(groups)},"edition":{edition}}}'.encode()
+    return tagged(request, body, body_tag(body), edition)
+
+
+async def _look(request: Request, query: BoxQuery, means: Means, source: Source) -> Groups:
+    async with at_one_moment(source.pool) as moment:
         name = (await folded(moment, {"q": query.q}))["q"] if means is Means.NAME else None
         require_narrow(request, {"q": query.q if name is None else name}, ())
         try:
             found = await box.look(moment, query.q, means, name, query.limit)
         except InvalidRequest as refused:
             raise _of_the_box(refused) from None
-    shown = {kind: await _shown(request, kind, each, query.limit) for kind, each in found.items()}
-    tell_shown(request, sum(shown.values()))
-    groups = [_group(kind, query, means, each, shown[kind]) for kind, each in found.items()]
-    edition = max(each.edition for each in found.values())
-    body = f'{{"meant":"{means.value}",{",".join(groups)},"edition":{edition}}}'.encode()
-    return tagged(request, body, body_tag(body), edition)
+    return Groups(max(each.edition for each in found.values()), found)
 
 
 def _of_the_box(refused: InvalidRequest) -> InvalidRequest:

@@ -1,6 +1,8 @@
 """`POST /v1/mailboxes/check`: before something is sent, whether it will arrive."""
 
 import json
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -9,9 +11,11 @@ from app.answers import tell_shown, untagged
 from app.budgets.charging import BudgetExhausted, charge
 from app.problems import InvalidRequest, documented
 from app.search.check import Judge, Verdict, parsed
-from app.search.check_reading import known
+from app.search.check_reading import Known, known
 from app.search.check_schemas import Check, CheckedAddresses
+from app.search.check_space import TrustSpace, TrustSpaces
 from app.settings import Settings
+from app.standby.sources import Source, read
 
 router = APIRouter(tags=["mailboxes"])
 
@@ -29,8 +33,14 @@ async def check_mailboxes(request: Request, body: Check) -> Response:
     settings: Settings = request.app.state.settings
     asked = dict.fromkeys(body.addresses)
     addresses = dict.fromkeys(address for text in asked if (address := parsed(text)))
-    found = await known(request.app.state.pool, list(addresses), settings.mailbox_tombstone_days)
-    space = await request.app.state.trust_spaces.current(request.app.state.pool, found.trust)
+
+    async def looked(source: Source) -> Looked:
+        found = await known(source.pool, list(addresses), settings.mailbox_tombstone_days)
+        # The replica is a moment behind: its state of the trust space must not displace the primary's.
+        return Looked(found.edition, found, await trust_spaces[source.name].current(source.pool, found.trust))
+
+    trust_spaces: Mapping[str, TrustSpaces] = request.app.state.trust_spaces
+    _, found, space = await read(request, looked)
     await charge(request, "mailbox", found.shown)
     tell_shown(request, len(found.shown))
     judge = Judge(found, space, settings.mailbox_domains)
@@ -42,6 +52,14 @@ async def check_mailboxes(request: Request, body: Check) -> Response:
         "edition": found.edition,
     }
     return untagged(json.dumps(answer, separators=(",", ":")).encode(), found.edition)
+
+
+class Looked(NamedTuple):
+    """What is known of the addresses, and of their domains, at one edition."""
+
+    edition: int
+    found: Known
+    space: TrustSpace
 
 
 def _told(text: str, verdict: Verdict) -> dict[str, object]:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from app.answers import tell_shown
 from app.budgets.charging import BudgetExhausted, affordable
 from app.paging import ListQuery, Position
-from app.publication.listing import binding
+from app.publication.listing import sealed
 from app.publication.reading import Pool
 from app.search.export_forms import End, Form
 from app.search.export_reading import Row, Search, portions
@@ -62,8 +62,9 @@ class Writing:
         tell_shown(self._request, self.items)
         if self.cut is None:
             return End(self.items, self.edition)
-        cursors = self._request.app.state.cursors
-        following = cursors.seal(binding(self._request, self._wanted.query), self._position)
+        following = None
+        if self._position is not None:
+            following = sealed(self._request, self._wanted.query, self._position, self.edition)
         return End(self.items, self.edition, self.cut, following)
 
     async def _goes_on(self) -> bool:

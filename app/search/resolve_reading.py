@@ -37,7 +37,7 @@ class Snapshot:
     """Reads of one moment: they belong together, and to its edition."""
 
     def __init__(self, moment: Pool) -> None:
-        self._moment = moment
+        self.moment = moment
         self._edition: int | None = None
 
     async def edition(self) -> int:
@@ -50,7 +50,7 @@ class Snapshot:
         """The resources that one of `ids` means; the key itself, `asked`, means its own resource alone."""
         if not ids:
             return []
-        self._edition, documents = await by_ids_at(self._moment, kind, list(ids))
+        self._edition, documents = await by_ids_at(self.moment, kind, list(ids))
         found = [Published.of(key, text) for key, text in documents]
         return [each for each in found if each.key == asked] or found
 
@@ -64,7 +64,7 @@ class Snapshot:
             "organizations": list(organizations),
             "most": MOST_MAILBOXES + 1,
         }
-        async with self._moment.connection() as connection:
+        async with self.moment.connection() as connection:
             cursor = await connection.execute(HELD, parameters, prepare=False)
             return [Published.of(key, text) for key, text in await cursor.fetchall()]
 

@@ -10,15 +10,17 @@ from app.budgets.breadth import SearchTooBroad, require_narrow
 from app.identifiers import InvalidIdentifier, MailboxAddress, organization_candidates, practitioner_keys
 from app.mailboxes.queries import by_address
 from app.mailboxes.use import STRUCTURAL, asked_words, services_of
+from app.pipelined import Reads
 from app.practitioners.by_name import ByName
 from app.practitioners.queries import of_query
 from app.practitioners.schemas import PractitionerQuery
 from app.problems import InvalidRequest
 from app.publication.listing import Found
 from app.publication.names import folded
+from app.publication.reading import Pool
 from app.search.resolve_choice import ReasonCode, persons_of, structures_of
 from app.search.resolve_parties import mailbox_parties, practitioner_party
-from app.search.resolve_reading import Published
+from app.search.resolve_reading import Published, Snapshot
 from app.search.resolve_schemas import CANDIDATES, NAMES, PLACES, Candidate, NoteCode, Resolve
 
 Shown = tuple[str, str]
@@ -51,25 +53,31 @@ class Nobody:
     shown: Sequence[Shown] = ()
 
 
-async def asked_of(request: Request, body: Resolve) -> Asked | Nobody:
-    """Whom the body means. Raises InvalidRequest, SearchTooBroad: a name that says too little."""
+async def asked_of(
+    request: Request, body: Resolve, reads: Reads, snapshot: Snapshot
+) -> tuple[Asked | Nobody, int | None]:
+    """Whom the body means, and the edition that says so where it is not the snapshot's.
+
+    Raises InvalidRequest, SearchTooBroad: a name that says too little.
+    """
     place = () if body.organization is None else _structure_ids(body.organization)
     service = asked_words(body.service)
     if body.address is not None:
-        return await _by_address(request, body.address, place, service)
+        days = request.app.state.settings.mailbox_tombstone_days
+        return await _by_address(reads, days, body.address, place, service)
     if body.practitioner is not None:
         ids = tuple(dict.fromkeys((body.practitioner, *practitioner_keys(body.practitioner))))
-        return Asked(ids, place, service=service)
+        return Asked(ids, place, service=service), None
     if any(getattr(body, name) is not None for name in NAMES):
-        found = await _by_name(request, body)
-        return replace(found, organization=place, service=service) if isinstance(found, Asked) else found
-    return Asked(organization=place, service=service)
+        found = await _by_name(request, body, snapshot.moment)
+        return replace(found, organization=place, service=service) if isinstance(found, Asked) else found, None
+    return Asked(organization=place, service=service), None
 
 
-async def _by_name(request: Request, body: Resolve) -> Asked | Nobody:
+async def _by_name(request: Request, body: Resolve, moment: Pool) -> Asked | Nobody:
     """The only person of exactly this name; else those among whom to choose."""
     try:
-        found, exact = await _search(request, body)
+        found, exact = await _search(request, body, moment)
     except (InvalidRequest, SearchTooBroad) as refused:
         faults = [
             {**each, "pointer": each["pointer"].replace("/query/", "/body/")} for each in refused.members["errors"]
@@ -86,12 +94,11 @@ async def _by_name(request: Request, body: Resolve) -> Asked | Nobody:
     return Nobody("recipient.ambiguous" if exact else "recipient.inexact", people, is_more, shown)
 
 
-async def _search(request: Request, body: Resolve) -> tuple[Found, list[tuple[Any, ...]]]:
+async def _search(request: Request, body: Resolve, pool: Pool) -> tuple[Found, list[tuple[Any, ...]]]:
     """The search for professionals, as it is; and of its rows those with no other name than the one typed.
 
     Raises InvalidRequest, SearchTooBroad.
     """
-    pool = request.app.state.pool
     texts = {"name": body.name, "family": body.family, "given": body.given, "city": body.city}
     keys = await folded(pool, texts)
     places = [*(getattr(body, place) for place in PLACES), body.organization]
@@ -104,22 +111,25 @@ async def _search(request: Request, body: Resolve) -> tuple[Found, list[tuple[An
     return found, [row for row in found.rows if isinstance(search, ByName) and search.is_whole(row)]
 
 
-async def _by_address(request: Request, text: str, place: tuple[str, ...], service: frozenset[str]) -> Asked | Nobody:
-    """Whoever holds this address, or the one that follows it."""
+async def _by_address(
+    reads: Reads, days: int, text: str, place: tuple[str, ...], service: frozenset[str]
+) -> tuple[Asked | Nobody, int | None]:
+    """Whoever holds this address, or the one that follows it; and the edition of what was read of it."""
     try:
         address = MailboxAddress.parse(text)
     except InvalidIdentifier:
-        return Nobody("address.unknown")
-    reads, days = request.app.state.reads, request.app.state.settings.mailbox_tombstone_days
+        return Nobody("address.unknown"), None
     found = await by_address(reads, address, days)
+    edition = found.edition
     notes: tuple[NoteCode, ...] = ()
     if found.withdrawal is not None and found.withdrawal.successor is not None:
         address, notes = MailboxAddress.parse(found.withdrawal.successor), ("address.replaced",)
         found = await by_address(reads, address, days)
+        edition = min(edition, found.edition)
     if found.row is None:
-        return Nobody("address.unknown" if found.withdrawal is None else "address.withdrawn")
+        return Nobody("address.unknown" if found.withdrawal is None else "address.withdrawn"), edition
     mailbox = Published.of(address, found.row.document().decode())
-    return _holder(mailbox, Asked((), place, address=address, service=service, notes=notes))
+    return _holder(mailbox, Asked((), place, address=address, service=service, notes=notes)), edition
 
 
 def _holder(mailbox: Published, asked: Asked) -> Asked | Nobody:

@@ -1,5 +1,7 @@
 """`POST /v1/resolve`: which address for this letter?"""
 
+from typing import NamedTuple
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -9,10 +11,11 @@ from app.budgets.charging import BudgetExhausted, charge
 from app.mailboxes.use import DOCUMENTS
 from app.problems import InvalidRequest, documented
 from app.search.resolve_answer import body_of, nobody
-from app.search.resolve_places import settle
+from app.search.resolve_places import Settled, settle
 from app.search.resolve_reading import snapshot
 from app.search.resolve_recipient import Nobody, asked_of
 from app.search.resolve_schemas import Resolution, Resolve
+from app.standby.sources import Source, read
 
 router = APIRouter(tags=["resolve"])
 
@@ -26,10 +29,7 @@ async def resolve(request: Request, body: Resolve) -> Response:
 
     What it shows is charged as look-ups are: the person asked for, and those whose mailboxes are named.
     """
-    asked = await asked_of(request, body)
-    async with snapshot(request.app.state.pool) as read:
-        found = asked if isinstance(asked, Nobody) else await settle(read, asked, DOCUMENTS[body.document].use)
-        edition = await read.edition()
+    edition, found = await read(request, lambda source: _found(request, body, source))
     if isinstance(found, Nobody):
         await charge(request, "mailbox", found.shown)
         tell_shown(request, len(found.shown))
@@ -38,3 +38,18 @@ async def resolve(request: Request, body: Resolve) -> Response:
     await charge(request, "mailbox", shown)
     tell_shown(request, len(shown))
     return untagged(answer, edition)
+
+
+class Found(NamedTuple):
+    """Who was found; nothing that led there is of an older edition."""
+
+    edition: int
+    who: Settled | Nobody
+
+
+async def _found(request: Request, body: Resolve, source: Source) -> Found:
+    async with snapshot(source.pool) as moment:
+        asked, edition = await asked_of(request, body, source.reads, moment)
+        who = asked if isinstance(asked, Nobody) else await settle(moment, asked, DOCUMENTS[body.document].use)
+        present = await moment.edition()
+    return Found(present if edition is None else min(present, edition), who)

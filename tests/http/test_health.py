@@ -29,6 +29,7 @@ def test_a_node_with_its_schema_is_ready_and_says_the_rule_of_domains(client: Te
         "domain_rule": "off",
         "pending": 0,
         "late": [],
+        "standby": None,
     }
     registry.execute("UPDATE source SET loaded = true WHERE name = 'liste_blanche'")
     registry.commit()

@@ -48,7 +48,7 @@ class Follower:
         """Read a page and do what it says; begin anew where the feed says so. Returns whether it is at the edition."""
         query = FeedQuery(after=self.cursor, wait=wait, **self._query)
         try:
-            page = await awaited(self._arrivals, self._pool, self._cursors, query, "follower", nullcontext, _always)
+            page = await awaited(self._arrivals, self._look, query, "follower", nullcontext, _always)
         except feed.FeedCursorExpired:
             await self.begin()
             return False
@@ -56,6 +56,9 @@ class Follower:
             self._apply(item)
         self.cursor = page.next
         return page.is_at_edition
+
+    async def _look(self, query: FeedQuery, _least: int) -> feed.Page:
+        return await feed.page(self._pool, self._cursors, query)
 
     def _apply(self, item: dict[str, Any]) -> None:
         name = (item["kind"], item["key"])
