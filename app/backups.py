@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from app.console import Refused
 from app.settings import Settings
 
 ARCHIVER = """
@@ -32,13 +33,22 @@ class Kept(NamedTuple):
 
 
 def look(connection: psycopg.Connection[Any], settings: Settings) -> Kept:
-    """Ask PostgreSQL, and the file that `base-backup` writes. Raises OSError, ValueError for one that it did not."""
+    """Ask PostgreSQL, and the file that `base-backup` writes. Raises what `newest` raises."""
     row = connection.execute(ARCHIVER.encode()).fetchone() or (False, None, None, None)
-    base = None
-    if settings.backup_stamp and settings.backup_stamp.exists():
+    return Kept(row[0], row[1], row[2], row[3], newest(settings))
+
+
+def newest(settings: Settings) -> datetime | None:
+    """When the newest base backup was whole; None: none yet, or nobody says where. Raises OSError, Refused."""
+    if settings.backup_stamp is None or not settings.backup_stamp.exists():
+        return None
+    try:
         stamp = settings.backup_stamp.read_text(encoding="ascii").strip()
-        base = datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)
-    return Kept(row[0], row[1], row[2], row[3], base)
+        return datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise Refused(
+            f"{settings.backup_stamp} (ANNUAIRE_BACKUP_STAMP) is not what base-backup writes", "setting.invalid"
+        ) from error
 
 
 def judged(kept: Kept, now: datetime) -> tuple[bool | None, str]:

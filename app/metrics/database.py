@@ -26,7 +26,9 @@ FROM (
 ARCHIVE = """
 SELECT failed_count AS failures,
   current_setting('archive_mode') <> 'off'
-  AND coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) AS is_failing
+  AND coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) AS is_failing,
+  CASE WHEN current_setting('archive_mode') <> 'off'
+    THEN extract(epoch FROM clock_timestamp() - last_archived_time) END AS age
 FROM pg_stat_archiver
 """
 # A standby that has all has no lag; pg_current_wal_lsn() is refused where we read from a standby ourselves.
@@ -46,6 +48,7 @@ OLDEST = Gauge("annuaire_database_oldest_transaction_seconds", "Age of the oldes
 WAITING = Gauge("annuaire_database_lock_waits", "Sessions that wait for a lock")
 SEES_ALL = Gauge("annuaire_database_sees_all", "0 = transactions of other roles are not shown to us")
 ARCHIVE_FAILING = Gauge("annuaire_database_archive_failing", "1 = the last try to archive WAL failed")
+ARCHIVE_AGE = Gauge("annuaire_database_archive_age_seconds", "Since WAL was last archived; none where it is not")
 ARCHIVE_FAILURES = Gauge("annuaire_database_archive_failures", "Tries to archive WAL that failed, ever")
 STANDBY_COUNT = Gauge("annuaire_database_standbys", "Standbys that stream from here")
 STANDBY_SECONDS = Gauge("annuaire_database_standby_lag_seconds", "How long the slowest standby takes to replay")
@@ -60,6 +63,7 @@ def _shown(found: Any) -> Iterator[Metric]:
     yield WAITING.at(session["waiting"])
     yield SEES_ALL.at(session["sees_all"])
     yield ARCHIVE_FAILING.at(archive["is_failing"])
+    yield ARCHIVE_AGE.at(archive["age"])
     yield ARCHIVE_FAILURES.at(archive["failures"])
     yield STANDBY_COUNT.at(standby["standbys"])
     yield STANDBY_SECONDS.at(standby["seconds"])

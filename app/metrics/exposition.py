@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from app.metrics import credentials, folders, process
+from app.metrics import base_backup, credentials, folders, process
 from app.metrics.files import CredentialFiles
 from app.metrics.measured import Gauge
 from app.metrics.pools import Pools
@@ -43,7 +43,8 @@ class Metrics:
         """What is read from files and folders: it may wait for a disk."""
         is_signing = self._settings.signing_key is not None
         ending = credentials.of_files(self._files.ends(), is_signing=is_signing)
-        return [*process.shown(), *folders.shown(folders.spaces(self._settings)), *ending]
+        kept = base_backup.shown(self._settings)
+        return [*process.shown(), *folders.shown(folders.spaces(self._settings)), *kept, *ending]
 
     def _counted(self) -> bytes:
         folder = os.environ.get(SHARED_COUNTERS)

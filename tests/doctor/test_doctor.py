@@ -142,6 +142,16 @@ CASES: Mapping[str, Case] = {
         sql("INSERT INTO pending (kind, key, marked_at) VALUES ('mailbox', 'x', now() - interval '1 hour')"),
     ),
     "snapshots": Case(None, "no full files are offered", sql("SELECT 1")),
+    "retention": Case(
+        False,
+        "consultation since",
+        sql(
+            "INSERT INTO consultation (at, caller, route, status, shown, request_id)"
+            " VALUES (now() - interval '9 years', 'anonymous', '/v1/search', 200, 1, 'r')"
+        ),
+    ),
+    "history": Case(False, "restored or promoted", sql("UPDATE directory SET witness = '1/00000001/1'")),
+    "backups": Case(None, "not archived", sql("SELECT 1")),
     "imports": Case(False, "failed: finess", sql(f"{RUN} 'failed', now())")),
     "ldap": Case(False, "", setting(ldap_enabled=True, ldap_uri="ldap://127.0.0.1:1")),
     "client certificates": Case(False, "none can be checked", _unreadable_authority),

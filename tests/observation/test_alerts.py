@@ -99,6 +99,8 @@ CASES: Mapping[str, Case] = {
     "AnnuaireLongTransaction": over(OLDEST, 7_201, 7_199, state="active"),
     "AnnuaireLockWaits": over("annuaire_database_lock_waits", 1, 0),
     "AnnuaireConnectionsCrowded": Case(_crowd(81), _crowd(79)),
+    "AnnuaireArchiveOld": over("annuaire_database_archive_age_seconds", 901, 900),
+    "AnnuaireBackupOld": over("annuaire_base_backup_age_seconds", 172_801, 172_800),
     "AnnuaireArchiveFailing": over("annuaire_database_archive_failing", 1, 0),
     "AnnuaireStandbyLag": over("annuaire_database_standby_lag_seconds", 61, 59),
     "AnnuaireWorkerSilent": over("annuaire_worker_seen_seconds", 601, 599),

@@ -11,7 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app.backups import Kept, judged
+from app.backups import STAMP, Kept, judged, newest
+from app.console import Refused
+from app.metrics import base_backup
+from app.settings import Settings
 from tests.harness.archive import SCRIPTS, Archived, ScriptFailed
 from tests.harness.directory import directory
 
@@ -151,3 +154,21 @@ def test_the_doctor_judges_what_is_kept() -> None:
         Kept(archives=True, log=fresh, failed=None, failing=None, base=old): False,
     }
     assert {kept: judged(kept, now)[0] for kept in cases} == cases
+
+
+def test_the_age_of_the_newest_backup_is_told_where_it_is_known(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, backup_stamp=tmp_path / "newest")
+    assert age(settings) is None
+    (tmp_path / "newest").write_text(f"{datetime.now(UTC) - timedelta(hours=3):{STAMP}}\n", "ascii")
+    found = age(settings)
+    assert found is not None
+    assert found >= timedelta(hours=3).total_seconds()
+    (tmp_path / "newest").write_text("yesterday\n", "ascii")
+    assert age(settings) is None
+    with pytest.raises(Refused, match="is not what base-backup writes"):
+        newest(settings)
+
+
+def age(settings: Settings) -> float | None:
+    (metric,) = base_backup.shown(settings)
+    return next((float(sample.value) for sample in metric.samples), None)
