@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from app.lag import MEASURE, Lag, judged
 from app.problems import NotReady, documented
+from app.schema.program import VERSION
 from app.schema.standing import Standing, scripts
 from app.settings import Settings
 
@@ -39,12 +40,15 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """`domain_rule` is off until a white list was imported: mailboxes of any domain are published then.
+    """`version` is that of the code, `schema_version` that of the database, which may be newer.
+
+    `domain_rule` is off until a white list was imported: mailboxes of any domain are published then.
 
     `late`: the channels that lag beyond their limit. The node answers all the same; `annuaire doctor` says more.
     """
 
     status: str = "ready"
+    version: str
     edition: int
     schema_version: str
     domain_rule: str
@@ -143,6 +147,7 @@ async def read_readiness(request: Request) -> Ready:
             "made it, that one."
         )
     return Ready(
+        version=VERSION,
         edition=state.edition,
         schema_version=",".join(state.versions),
         domain_rule="on" if state.has_white_list else "off",
