@@ -11,9 +11,9 @@ from app.access.keys import issue
 from app.embedded import free_port
 from app.settings import Settings
 from tests.builders import DOMAIN, a_practitioner, a_structure, an_operator, publish
-from tests.embedded.servers import wait_for
 from tests.faults.clients import Clients, made
 from tests.faults.commands import Process, started, words
+from tests.faults.gate import until
 from tests.faults.history import History
 from tests.faults.world import broken_in
 from tests.harness.database import Database
@@ -47,7 +47,7 @@ class Installation:
         pepper = self.settings.key_pepper.get_secret_value()
         given = {"key_pepper": pepper, "publish_with_key": "true", "database_pool": str(POOL), **self.more}
         with started(self.reached, self.folder, "serve", "--port", str(self.port), **given) as process:
-            wait_for(lambda: self._answers(process), "the API", lambda: words(self.folder))
+            until(lambda: self._answers(process), "the API answers")
             yield process
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> int:
