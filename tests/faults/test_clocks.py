@@ -89,12 +89,11 @@ class Caller:
         """A new mailbox, the same request again, a change, and the feed to its end."""
         address = f"b{number}@{DOMAIN}"
         body = {"type": "PER", "practitioner": RPPS}
-        for _ in range(2):
-            headers = {**self._operator, "Idempotency-Key": address}
-            answer = self._client.put(f"/v1/mailboxes/{address}", json=body, headers=headers)
-            assert answer.status_code == 201, answer.text
+        headers = {**self._operator, "Idempotency-Key": address}
+        answers = [self._client.put(f"/v1/mailboxes/{address}", json=body, headers=headers) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [201, 201]
         self.acknowledged.add(address)
-        tagged = {**self._operator, "If-Match": answer.headers["ETag"]}
+        tagged = {**self._operator, "If-Match": answers[0].headers["ETag"]}
         assert self._client.patch(f"/v1/mailboxes/{address}", json={"rank": 1}, headers=tagged).status_code == 200
         while True:
             page = self._client.get(f"/v1/changes?limit=3{self._cursor}", headers=self._reader).json()
