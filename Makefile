@@ -1,7 +1,7 @@
 # annuaire, by make. `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test demo test faults test-model test-follower check bench bench-import bench-harvest bench-load bench-ldap bench-network bench-digest bench-search bench-http fix types db migration openapi docs clean
+.PHONY: help setup system system-test demo test faults test-model test-follower check bench soak bench-import bench-harvest bench-load bench-ldap bench-network bench-digest bench-search bench-http fix types db migration openapi docs clean
 
 # The newest way in that is new enough; PYTHON=… chooses.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -61,6 +61,9 @@ check: setup ## what CI runs: format, lint, types, import contract, OpenAPI drif
 
 bench: setup ## the benchmark table: each figure beside its limit, measured in the same run
 	$(BIN)/python -m tests.bench $(ARGS)
+
+soak: setup ## half of what this machine carries, for ten minutes: no error, and nothing grows (ARGS="--seconds 60" for less)
+	$(BIN)/python -m tests.soak $(ARGS)
 
 bench-import: setup ## the nation's files: first load and next day, each stage beside raw COPY (about 10 minutes)
 	$(BIN)/python -m tests.bench.national $(ARGS)
