@@ -17,6 +17,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 HEADER = b"x-request-id"
+# No browser guesses a type.
+UNGUESSED = (b"x-content-type-options", b"nosniff")
+# An answer that says nothing of it is kept by nobody: caches may guess otherwise (RFC 9111 §4.2.2).
+UNKEPT = (b"cache-control", b"no-store")
 
 # (method, route template, status, seconds)
 Observer = Callable[[str, str, int, float], None]
@@ -76,7 +80,9 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *self._told(scope), echo]
+                headers = message["headers"]
+                unkept = () if any(name == b"cache-control" for name, _ in headers) else (UNKEPT,)
+                message["headers"] = [*headers, *self._told(scope), echo, UNGUESSED, *unkept]
             await send(message)
 
         structlog.contextvars.bind_contextvars(request_id=request_id)
