@@ -83,8 +83,7 @@ async def read_metrics(request: Request) -> Response:
     """Counters in the text form of Prometheus. It answers without a database too, and says so."""
     metrics: Metrics = request.app.state.metrics
     request.app.state.places.show()
-    watch = _standby(request)
-    text = await metrics.exposition(request.app.state.arrivals.waiting, shown(watch) if watch else ())
+    text = await metrics.exposition(request.app.state.arrivals.waiting, shown(_standby(request)))
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
