@@ -19,8 +19,8 @@ LAG = Gauge("annuaire_standby_lag_seconds", "Since when the replica lacks someth
 def shown(watch: Watch | None) -> Iterator[Metric]:
     """How this process sees its replica; without one the names alone."""
     yield STATE.by({(state,): watch.state == state for state in STATES} if watch else {})
-    yield EDITION.at(watch and watch.edition)
-    yield LAG.at(watch and watch.lag)
+    yield EDITION.at(watch.edition if watch else None)
+    yield LAG.at(watch.lag if watch else None)
 
 
 class Answered:
