@@ -17,6 +17,7 @@ import psycopg
 import structlog
 
 from app.db import libpq_url
+from app.faults import fault
 from app.problems import Problem
 from app.settings import Settings
 
@@ -101,7 +102,7 @@ class Arrivals:
                     async for _ in connection.notifies():
                         self._tell()
             except psycopg.OperationalError as error:
-                logger.warning("nobody is woken by the feed for a moment", error=str(error).strip())
+                logger.warning("nobody is woken by the feed for a moment", error=fault(error))
             self._listening.clear()
             self._tell()
             await asyncio.sleep(PAUSE_SECONDS)
