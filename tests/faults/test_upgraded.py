@@ -1,6 +1,7 @@
 """F16, an upgrade under load: versions N-1 and N side by side, then N alone; nobody notices (invariant I12)."""
 
 import signal
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -10,8 +11,8 @@ import httpx2
 import pytest
 
 from app.db import connect
-from app.embedded import free_port
-from app.schema.standing import look
+from app.embedded import Postgres, free_port
+from app.schema.standing import look, scripts
 from app.settings import Settings
 from tests.builders import a_mailbox, publish
 from tests.faults.clients import DONE, PATIENCE, made
@@ -21,14 +22,15 @@ from tests.faults.installation import ADDRESSES, Installation, installed
 from tests.faults.publishing import STEADY, beside
 from tests.faults.report import Tell, Tried
 from tests.faults.rolling import OK, Balancer, Looker, Pace, PacedClients, PacedReader
-from tests.harness.database import Database
+from tests.harness.database import Database, cloned
 from tests.harness.next_version import INDEXES, next_code
 
+HEAD = scripts().get_heads()[0]
 ANYWHERE = "http://annuaire"
 QUESTIONS = (f"/v1/mailboxes/{STEADY}", "/v1/practitioners?name=exemple", "/v1/organizations/1990000010")
 DURING = ("while the schema changes", "on the new schema", "side by side")
 # Answers in each phase.
-FEW, MANY = 60, 2_000
+FEW, MANY = 60, 1_000
 IN_STEP = "SELECT coalesce(bool_and(s.edition = d.edition), false) FROM directory d CROSS JOIN ldap_seen s"
 
 
@@ -162,3 +164,47 @@ def test_an_upgrade_that_only_adds_is_noticed_by_nobody(
         ended(worker)
         harmless(fleet, load, tell, f"N, whose migrations only add, replaces N-1 (nodes: {nodes})")
     assert look(database.connect()).revisions == (INDEXES,)
+
+
+@pytest.fixture
+def version_before(tmp_path: Path) -> Path:
+    """The code of the commit before the one that brought the newest migration."""
+    newest = Path(scripts().get_revision(HEAD).path).relative_to(CODE)
+    log = ["git", "log", "--diff-filter=A", "--format=%H", "--", str(newest)]
+    brought = subprocess.run(log, cwd=CODE, capture_output=True, text=True, check=False).stdout.split()
+    if not brought:
+        pytest.skip("the history of the code is not here")
+    folder = tmp_path / "older"
+    folder.mkdir()
+    archive = subprocess.run(["git", "archive", f"{brought[-1]}^"], cwd=CODE, capture_output=True, check=False)
+    if archive.returncode:
+        pytest.skip("the history of the code is cut before the newest migration")
+    subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
+    return folder
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(1_200)
+def test_the_version_before_is_replaced_by_this_one(
+    postgres: Postgres, ldap_settings: Settings, tmp_path: Path, version_before: Path, tell: Tell
+) -> None:
+    with cloned(postgres, "template0") as database:
+        assert done(database, tmp_path, "db", "upgrade", code=version_before) == 0, words(tmp_path)
+        before = look(database.connect(autocommit=True)).revisions
+        settings = ldap_settings.model_copy(update={"database_url": database.dsn})
+        with fleet_of(version_before, database, tmp_path, settings, nodes=2, answers=MANY) as (fleet, older):
+            newer = [fleet.start(CODE) for _ in range(2)]
+            with fleet.under_load() as load:
+                fleet.phase("before")
+                fleet.pace.phase = "while the schema changes"
+                fleet.upgrade(CODE)
+                fleet.phase("on the new schema")
+                assert older.poll() is None
+                roll(fleet, newer)
+                ended(older)
+                worker = fleet.worker(CODE)
+                fleet.phase("after")
+            ended(worker)
+            told = f"the code of {HEAD} replaces that of {before[0]} (nodes: 2)"
+            harmless(fleet, load, tell, told)
+        assert look(database.connect()).revisions == (HEAD,)
