@@ -22,6 +22,7 @@ command -v ldapsearch >/dev/null || need ldap-utils
 "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || need python3-venv
 if [ "${1:-run}" = test ]; then
     command -v curl >/dev/null || need curl
+    command -v strace >/dev/null || need strace
     command -v nginx >/dev/null || need nginx-light
     command -v openssl >/dev/null || need openssl
     # For systemd-analyze alone: nothing of it runs.

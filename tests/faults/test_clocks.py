@@ -131,7 +131,8 @@ def founded(registry: Connection) -> None:
     publish(registry, *ids)
 
 
-@pytest.mark.parametrize("jumps", [SHORT, pytest.param(tuple(JUMPS), marks=pytest.mark.fault)])
+@pytest.mark.fault
+@pytest.mark.parametrize("jumps", [SHORT, tuple(JUMPS)], ids=["one", "all"])
 def test_a_clock_that_is_set_changes_no_order_and_opens_no_door(
     database: Database,
     ldap_settings: Settings,

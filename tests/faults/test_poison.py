@@ -27,7 +27,9 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "form", [next(iter(FORMS)), *(pytest.param(form, marks=pytest.mark.fault) for form in [*FORMS][1:])]
+)
 def test_one_record_that_fails_is_set_aside_and_all_others_go_on(
     database: Database, ldap_settings: Settings, tmp_path: Path, tell: Tell, form: str
 ) -> None:
