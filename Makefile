@@ -1,7 +1,7 @@
 # annuaire, by make. `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test demo test test-faults test-model test-follower fuzz-api check bench bench-import bench-harvest bench-load bench-ldap bench-network bench-digest bench-search bench-http fix types db migration openapi docs clean
+.PHONY: help setup system system-test demo test test-faults test-model test-follower fuzz fuzz-api check bench bench-import bench-harvest bench-load bench-ldap bench-network bench-digest bench-search bench-http fix types db migration openapi docs clean
 
 # The newest way in that is new enough; PYTHON=… chooses.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -50,6 +50,10 @@ test-model: setup system-test ## a hundred histories beside a model, others each
 
 test-follower: setup system-test ## a follower of the directory, killed fifty times during a hundred thousand changes
 	$(BIN)/pytest -n 0 -m "fault or not fault" tests/faults/test_killed_follower.py $(ARGS)
+
+fuzz: setup ## atheris drives every parser of what others send for a minute each (about half an hour)
+	@UV_PROJECT_ENVIRONMENT=.venv VIRTUAL_ENV= $(BIN)/uv sync -q --frozen --inexact --group fuzz $(UV_CERTS) --python $(BIN)/python
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 fuzz-api: setup system-test ## every kind of caller asks all that openapi/annuaire.yaml lets it ask (about ten minutes)
 	$(BIN)/python -m tests.described $(ARGS)
