@@ -60,6 +60,10 @@ licences: setup ## write the tables of docs/licences.md; fails on a licence that
 release: setup ## what is handed on of this commit, in dist/: the wheel, built twice, its bill of materials (CycloneDX), SHA256SUMS
 	@PYTHONPATH=deploy $(BIN)/python -m release $(ARGS)
 
+fuzz: setup ## atheris drives every parser of what others send for a minute each (about half an hour)
+	@UV_PROJECT_ENVIRONMENT=.venv VIRTUAL_ENV= $(BIN)/uv sync -q --frozen --inexact --group fuzz $(UV_CERTS) --python $(BIN)/python
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
 fuzz-api: setup system-test ## every kind of caller asks all that openapi/annuaire.yaml lets it ask (about ten minutes)
 	$(BIN)/python -m tests.described $(ARGS)
 

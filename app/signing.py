@@ -101,7 +101,7 @@ def verify(token: str, jwks: dict[str, Any], typ: str) -> dict[str, Any]:
         if key is None:
             raise SignatureInvalid(f"it is signed by {header.get('kid')}, which is not among the keys")
         payload = json.loads(jws.deserialize_compact(token, key, [ALGORITHM]).payload)
-    except (JoseError, KeyError, TypeError, UnicodeError, json.JSONDecodeError) as error:
+    except (JoseError, KeyError, TypeError, UnicodeError, RecursionError, json.JSONDecodeError) as error:
         raise SignatureInvalid(one_line(error) or type(error).__name__) from error
     if not isinstance(payload, dict):
         raise SignatureInvalid("its payload is no JSON object")

@@ -47,7 +47,7 @@ def kid_of(assertion: str) -> str:
         raise AssertionRefused(f"The assertion is longer than {LONGEST_ASSERTION} characters.")
     try:
         header = json.loads(urlsafe_b64decode(to_bytes(assertion.partition(".")[0])))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise AssertionRefused("The assertion is no JWT.") from error
     if not isinstance(header, dict):
         raise AssertionRefused("The assertion is no JWT.")
@@ -87,7 +87,7 @@ def _signed(assertion: str, jwk: str, algorithm: str) -> dict[str, Any]:
         warnings.simplefilter("ignore", SecurityWarning)  # of the name EdDSA, which clients know
         try:
             return jwt.decode(assertion, load(jwk), algorithms=NAMES[algorithm]).claims
-        except (JoseError, ValueError, TypeError) as error:
+        except (JoseError, ValueError, TypeError, RecursionError) as error:
             raise AssertionRefused(f"The assertion is not signed by this key with {algorithm}.") from error
 
 

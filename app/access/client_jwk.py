@@ -49,7 +49,7 @@ def load(jwk: str) -> PublicKey:
         warnings.simplefilter("ignore", SecurityWarning)  # of weak keys, which are refused below
         try:
             key = JWKRegistry.import_key(json.loads(jwk))
-        except (JoseError, ValueError, TypeError, KeyError) as error:
+        except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise JwkRefused(f"it is no key: {error}") from error
     if not isinstance(key, ECKey | RSAKey | OKPKey):
         raise JwkRefused("a shared secret is no key of a client: give a public key")
@@ -59,7 +59,7 @@ def load(jwk: str) -> PublicKey:
 def _the_one(text: str) -> dict[str, Any]:
     try:
         given = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise JwkRefused(f"it is no JSON: {error}") from error
     if isinstance(given, dict) and isinstance(given.get("keys"), list):
         if len(given["keys"]) != 1:

@@ -186,7 +186,7 @@ def test_no_answer_is_kept_by_a_shared_cache_that_is_for_one_caller(matrix: Matr
 
 def test_no_answer_tells_of_the_software_behind_it(matrix: Matrix) -> None:
     """No stack trace, no version, no name of a library, whatever is asked."""
-    bodies = (b"", b"{", b'{"ids": 1}', b"\xff\xfe", b'{"ids": ["' + b"a" * 400 + b'"]}')
+    bodies = (b"", b"{", b'{"ids": 1}', b"\xff\xfe", b'{"ids": ["' + b"a" * 400 + b'"]}', b"[" * 3_000)
 
     async def work() -> list[tuple[str, Answer]]:
         found = []
