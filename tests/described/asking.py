@@ -54,7 +54,8 @@ def ask(url: str, caller: str, headers: Mapping[str, str], folder: Path, *option
         *("run", f"{url}/openapi.json", "--checks", "all", "--seed", str(SEED), "--no-shrink", "--continue-on-failure"),
         *("--report", "json", "--report-json-path", str(report), "--workers", "1", *told, *unasked, *options),
     ]
-    environment = {**os.environ, "COLUMNS": "200"}
+    # What it keeps for itself belongs to the run, so it runs there.
+    environment = {**os.environ, "COLUMNS": "200", "SCHEMATHESIS_HOOKS": str(HERE / "hooks.py")}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert report.exists(), done.stdout + done.stderr
     return _read(caller, json.loads(report.read_text("utf-8")), done.stdout)
