@@ -42,8 +42,8 @@ demo: setup ## everything, then a synthetic directory of 20 000 professionals; C
 test: setup system-test ## the whole suite, on a PostgreSQL and a slapd that it starts itself
 	$(BIN)/pytest -n $(WORKERS) $(ARGS)
 
-test-faults: setup system-test ## every kill point, lost server and full disk of tests/faults
-	$(BIN)/pytest -n $(WORKERS) -m "fault or not fault" tests/faults $(ARGS)
+test-faults: setup system-test ## every kill point, lost server, full disk, replica and takeover of tests/faults and tests/standby
+	$(BIN)/pytest -n $(WORKERS) -m "fault or not fault" tests/faults tests/standby $(ARGS)
 
 test-model: setup system-test ## a hundred histories beside a model, others each time (about a quarter of an hour)
 	$(BIN)/pytest -n $(WORKERS) -m fault tests/model $(ARGS)

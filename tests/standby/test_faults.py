@@ -85,6 +85,7 @@ def test_a_replica_that_is_killed_is_left_and_taken_again(impatient: Settings, s
         assert counted(client)["standby"]
 
 
+@pytest.mark.fault
 def test_a_replica_that_is_away_at_the_start_is_taken_when_it_comes(impatient: Settings, standby: Standby) -> None:
     standby.stop()
     try:
