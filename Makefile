@@ -42,8 +42,8 @@ demo: setup ## everything, then a synthetic directory of 20 000 professionals; C
 test: setup system-test ## the whole suite, on a PostgreSQL and a slapd that it starts itself
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
-faults: setup system-test ## every fault of tests/faults and tests/recovery, and the table of what each cost; fails when one did harm or was not tried
-	$(BIN)/pytest -n $(WORKERS) -m "fault or not fault" --every-fault tests/faults tests/recovery $(ARGS)
+faults: setup system-test ## every fault of tests/faults, tests/recovery and tests/standby, and the table of what each cost; fails when one did harm or was not tried
+	$(BIN)/pytest -n $(WORKERS) -m "fault or not fault" --every-fault tests/faults tests/recovery tests/standby $(ARGS)
 
 test-model: setup system-test ## a hundred histories beside a model, others each time (about a quarter of an hour)
 	$(BIN)/pytest -n $(WORKERS) -m fault tests/model $(ARGS)

@@ -32,6 +32,11 @@ NAMING = {
 }
 
 LOCK_TIMEOUT = "120s"
+# Six seconds after the last sign of a client's machine, and two after its process ended in the middle of a statement.
+LET_GO = (
+    "-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3"
+    " -c tcp_user_timeout=6000 -c client_connection_check_interval=2000"
+)
 # A single write over REST waits so long for a row that an import holds, then answers `write.busy`.
 WRITE_LOCK_MS = 2_000
 CONNECT_SECONDS = 10
@@ -81,18 +86,19 @@ def sqlalchemy_url(database_url: str) -> str:
     return make_url(database_url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
-def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connection[TupleRow]:
+def connect(settings: Settings, *, autocommit: bool = False, holds_lock: bool = False) -> psycopg.Connection[TupleRow]:
     """A synchronous connection for commands, imports and workers. The caller closes it (`with`).
 
     Statements may take long (an import), waits may not: no lock is waited for longer than LOCK_TIMEOUT, and a server
-    that went away without a word is noticed within a minute.
+    that went away without a word is noticed within a minute. `holds_lock`: another worker waits for the session's lock,
+    so PostgreSQL gives up a client whose machine is gone (LET_GO). Not for one that reads much: it may pause longer.
     """
     return psycopg.connect(
         libpq_url(settings.database_url),
         autocommit=autocommit,
         connect_timeout=CONNECT_SECONDS,
         application_name=application("annuaire"),
-        options=f"-c lock_timeout={LOCK_TIMEOUT}",
+        options=f"-c lock_timeout={LOCK_TIMEOUT} {LET_GO if holds_lock else ''}",
         keepalives_idle=30,
         keepalives_interval=10,
         keepalives_count=3,

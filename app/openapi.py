@@ -24,7 +24,8 @@ from app.settings import Settings
 DESCRIPTION = """
 The directory of a secure health-mail trust space: professionals, structures and their secure mailboxes.
 
-Every read says in `Directory-Edition` which numbered state it shows. Errors are `application/problem+json` (RFC 9457)
+Every read says in `Directory-Edition` which numbered state it shows; `Minimum-Edition: N` asks for no older one than N,
+for example that of your last write. Errors are `application/problem+json` (RFC 9457)
 with a stable `code`; `type` leads to a page about it. `X-Request-ID` is taken and always given back.
 
 Lists: `limit` (50, at most 200) and `cursor`; an answer that is not whole has `next`. Unknown parameters

@@ -28,6 +28,8 @@ Do = Callable[[Connection, Settings, datetime], None]
 
 DUTIES_LOCK = 11
 LOOK_SECONDS = 30.0
+# Whoever waits for a lock that is free again takes over within this.
+HOLDER_SECONDS = 2.0
 RETRY = timedelta(minutes=5)
 # A day begins when it does in France: what is valid until a day is valid to its last second there.
 DUE = """
@@ -58,9 +60,9 @@ class Duty:
 
 def run(settings: Settings, stop: threading.Event, duties: Sequence[Duty]) -> None:
     """The worker's loop, until `stop` is set. Raises when PostgreSQL goes away."""
-    with connect(settings, autocommit=True) as connection:
+    with connect(settings, autocommit=True, holds_lock=True) as connection:
         while not stop.is_set() and not _is_holder(connection):
-            stop.wait(LOOK_SECONDS)
+            stop.wait(HOLDER_SECONDS)
         while not stop.is_set():
             do_due(connection, settings, duties, stop)
             stop.wait(LOOK_SECONDS)

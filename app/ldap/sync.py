@@ -96,7 +96,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     Raises psycopg.OperationalError when PostgreSQL goes away: the worker starts the loop again.
     """
     pause = FIRST_PAUSE
-    with connect(settings, autocommit=True) as connection:
+    with connect(settings, autocommit=True, holds_lock=True) as connection:
         connection.execute("LISTEN annuaire_change")
         while not stop.is_set():
             try:

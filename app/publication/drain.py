@@ -41,6 +41,10 @@ WHERE NOT EXISTS (SELECT FROM publication) AND locktype = 'advisory' AND classid
 """
 # Without a notification the worker looks by itself this often: a notification can be lost with its connection.
 LOOK_SECONDS = 1.0
+# A worker that stands still keeps its connection open: PostgreSQL ends the session of one that was not heard of for so
+# long, and with it the lock. While a directory is built, which other connections do, the session says nothing.
+PATIENCE = "SELECT set_config(name, %s, false) FROM pg_settings WHERE name LIKE 'idle%%session_timeout'"
+ALIVE, SILENT = ("8s",), ("0",)
 
 
 @dataclass
@@ -131,7 +135,8 @@ def backlog(connection: psycopg.Connection[Any]) -> tuple[int, int]:
 
 def run(settings: Settings, stop: threading.Event) -> None:
     """The worker's loop: drain whenever a writer left marks, until `stop` is set. Raises when PostgreSQL goes away."""
-    with connect(settings, autocommit=True) as connection:
+    with connect(settings, autocommit=True, holds_lock=True) as connection:
+        connection.execute(PATIENCE, ALIVE)
         connection.execute("LISTEN annuaire_pending")
         while not stop.is_set() and not is_holder(connection):
             stop.wait(LOOK_SECONDS)
@@ -140,7 +145,9 @@ def run(settings: Settings, stop: threading.Event) -> None:
             epoch.watch(connection)
             if not _is_early(connection):
                 if bulk.is_wanted(connection):
+                    connection.execute(PATIENCE, SILENT)
                     bulk.publish_all(settings, connection)
+                    connection.execute(PATIENCE, ALIVE)
                 taken, edition = drain.step()
                 if taken:
                     logger.debug("drained", taken=taken, edition=edition, portion=drain.portion)

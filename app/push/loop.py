@@ -35,7 +35,7 @@ LOOK_SECONDS = 1.0
 # While letters travel, so often it is looked whether one arrived.
 BUSY_SECONDS = 0.1
 # Who waits for the lock looks so often whether its holder went.
-HOLDER_SECONDS = 10.0
+HOLDER_SECONDS = 2.0
 MOST_AT_ONCE = 16
 
 
@@ -118,7 +118,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         logger.warning("no webhook is told: nothing can be signed", reason=str(missing))
         stop.wait()
         return
-    with courier, connect(settings, autocommit=True) as connection:
+    with courier, connect(settings, autocommit=True, holds_lock=True) as connection:
         while not stop.is_set() and not _is_holder(connection):
             stop.wait(HOLDER_SECONDS)
         connection.execute("LISTEN annuaire_change")

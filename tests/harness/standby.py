@@ -16,7 +16,7 @@ from app.embedded.binaries import PostgresBinaries
 from app.embedded.postgres import PostgresFailed
 from tests.harness.directory import directory
 
-PATIENCE = 60.0
+PATIENCE = 240.0
 PAUSE_SECONDS = 0.01
 
 

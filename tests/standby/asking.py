@@ -5,7 +5,7 @@ import time
 
 from starlette.testclient import TestClient
 
-PATIENCE = 60.0
+PATIENCE = 240.0
 PAUSE_SECONDS = 0.02
 COUNTED = re.compile(r'annuaire_standby_reads_total\{answered="(\w+)"\} (\d+)')
 

@@ -131,7 +131,7 @@ def test_a_hidden_address_is_not_shown_longer_than_the_limit(
         assert answer.status_code == 404
         assert client.get(ALL).json()["edition"] == hidden
         metrics = client.get("/metrics").text
-        assert 'annuaire_standby_state{state="behind"} 1.0' in metrics
+        assert 'annuaire_standby_state{state="read"} 0.0' in metrics
         assert f"annuaire_standby_edition {float(edition)}" in metrics
         standby.resume()
         until(client, "read")
