@@ -76,6 +76,9 @@ check: setup system-test ## what CI runs: format, lint, types, import contract, 
 bench: setup ## the benchmark table: each figure beside its limit, measured in the same run
 	$(BIN)/python -m tests.bench $(ARGS)
 
+soak: setup ## half of what this machine carries, for ten minutes: no error, and nothing grows (ARGS="--seconds 60" for less)
+	$(BIN)/python -m tests.soak $(ARGS)
+
 bench-import: setup ## the nation's files: first load and next day, each stage beside raw COPY (about 10 minutes)
 	$(BIN)/python -m tests.bench.national $(ARGS)
 

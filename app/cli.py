@@ -35,6 +35,8 @@ from app.push.commands import webhook_app
 from app.replica.commands import app as replica_app
 from app.sandbox.commands import app as sandbox_app
 from app.schema import outlook
+from app.schema.program import VERSION
+from app.schema.standing import scripts
 from app.subjects.commands import app as person_app
 from app.transfers.commands import app as transfer_app
 from app.trust.domain_commands import domain_app
@@ -47,7 +49,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="The directory of a secure health-mail trust space.",
 )
 db_app = typer.Typer(no_args_is_help=True, help="The schema of the database.")
 app.add_typer(db_app, name="db")
@@ -73,6 +74,24 @@ app.add_typer(person_app, name="person")
 
 DataDir = Annotated[Path | None, typer.Option(help="Use the running annuaire up of this directory.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, logs on stderr.")]
+
+
+def _say_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it
+    if asked:
+        sys.stdout.write(f"annuaire {VERSION}, schema {', '.join(scripts().get_heads())}\n")
+        raise typer.Exit(DONE)
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="The version, and the schema it expects."),
+    ] = False,
+) -> None:
+    """The directory of a secure health-mail trust space."""
+    del version
 
 
 @app.command(epilog="Example: annuaire up --data-dir var --sample 20000")

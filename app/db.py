@@ -129,6 +129,8 @@ def open_engine(settings: Settings) -> AsyncEngine:
         sqlalchemy_url(settings.database_url),
         pool_size=settings.database_pool,
         pool_timeout=5,
+        # An error must not carry what somebody wrote.
+        hide_parameters=True,
         connect_args={
             "options": f"-c statement_timeout={settings.statement_timeout_ms} -c lock_timeout={WRITE_LOCK_MS}",
             "connect_timeout": CONNECT_SECONDS,

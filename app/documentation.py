@@ -52,5 +52,5 @@ async def read_problem(slug: Annotated[str, PathParameter(pattern=r"^[a-z-]{1,60
 
 def _file(name: str) -> Response:
     path = ASSETS / name
-    headers = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
     return Response(path.read_bytes(), headers=headers, media_type=MEDIA_TYPES[path.suffix])

@@ -14,6 +14,7 @@ from app.metrics import Metrics
 from app.metrics.directory import DIRECTORY, State
 from app.metrics.reading import split
 from app.problems import NotReady, documented
+from app.schema.program import VERSION
 from app.schema.standing import Standing, scripts
 from app.standby.measured import shown
 from app.standby.watch import State as StandbyState
@@ -27,13 +28,16 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """`domain_rule` is off until a white list was imported: mailboxes of any domain are published then.
+    """`version` is that of the code, `schema_version` that of the database, which may be newer.
+
+    `domain_rule` is off until a white list was imported: mailboxes of any domain are published then.
 
     `late`: the channels that lag beyond their limit. The node answers all the same; `annuaire doctor` says more.
     `standby`: whether the replica that the settings name is read, or why not; null where they name none.
     """
 
     status: str = "ready"
+    version: str
     edition: int
     schema_version: str
     domain_rule: str
@@ -64,6 +68,7 @@ async def read_readiness(request: Request) -> Ready:
         )
     watch = _standby(request)
     return Ready(
+        version=VERSION,
         edition=state.edition,
         schema_version=",".join(state.versions),
         domain_rule="on" if state.has_white_list else "off",
@@ -78,8 +83,7 @@ async def read_metrics(request: Request) -> Response:
     """Counters in the text form of Prometheus. It answers without a database too, and says so."""
     metrics: Metrics = request.app.state.metrics
     request.app.state.places.show()
-    watch = _standby(request)
-    text = await metrics.exposition(request.app.state.arrivals.waiting, shown(watch) if watch else ())
+    text = await metrics.exposition(request.app.state.arrivals.waiting, shown(_standby(request)))
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 

@@ -1,7 +1,9 @@
 """Logs: one JSON object a line on stderr, and one line for each request.
 
-A line tells method, route template, status and duration, never the path, the query, a header or a body: look-ups name
-people, and headers carry keys.
+A line of a request tells method, route template, status and duration, never the path, the query, a header or a body:
+look-ups name people, and headers carry keys. Every line between its beginning and its end carries its `request_id`; in
+the worker the name of its `loop`, and within an import its `run` and `source`. Of an error only what `app.faults` lets
+through is written.
 """
 
 import logging
@@ -14,9 +16,16 @@ from collections.abc import Callable
 import structlog
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import EventDict, WrappedLogger
+
+from app.faults import told
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 HEADER = b"x-request-id"
+# No browser guesses a type.
+UNGUESSED = (b"x-content-type-options", b"nosniff")
+# An answer that says nothing of it is kept by nobody: caches may guess otherwise (RFC 9111 §4.2.2).
+UNKEPT = (b"cache-control", b"no-store")
 
 # (method, route template, status, seconds)
 Observer = Callable[[str, str, int, float], None]
@@ -33,13 +42,23 @@ def configure(level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            _traceback,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         # Looked up for each line: whoever replaces stderr, and closes what stood in for it, must not silence the rest.
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
+
+
+def _traceback(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+    """Write an exception as its places, without what it quotes."""
+    error = line.pop("exc_info", None)
+    if error is True:
+        error = sys.exc_info()[1]
+    if isinstance(error, BaseException):
+        line["exception"] = told(error)
+    return line
 
 
 class RequestLog:
@@ -76,7 +95,9 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *self._told(scope), echo]
+                headers = message["headers"]
+                unkept = () if any(name == b"cache-control" for name, _ in headers) else (UNKEPT,)
+                message["headers"] = [*headers, *self._told(scope), echo, UNGUESSED, *unkept]
             await send(message)
 
         structlog.contextvars.bind_contextvars(request_id=request_id)

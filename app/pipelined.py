@@ -24,6 +24,7 @@ from psycopg.pq.abc import PGresult
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from app.db import WAITING_A_CONNECTION, Require
+from app.faults import fault
 from app.metrics.pools import Standing
 from app.pipelined_line import Asked, Line
 from app.settings import Settings
@@ -124,7 +125,7 @@ class Reads:
             try:
                 await line.connect()
             except (Error, OSError) as error:
-                logger.warning("hot reads have no connection", error=str(error).strip(), pause_s=pause)
+                logger.warning("hot reads have no connection", error=fault(error), pause_s=pause)
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE, pause * 2)
             else:

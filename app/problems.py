@@ -29,6 +29,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.allow import allowed
+from app.faults import fault
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
@@ -300,7 +301,7 @@ async def _of_database(request: Request, error: Exception) -> Response:
     if isinstance(cause, psycopg.errors.LockNotAvailable):
         logger.info("write waited too long for a lock")
         return _answer(request, WriteBusy("An import or another write holds what this one needs. Nothing was changed."))
-    logger.error("database failed", error=str(cause).strip(), kind=type(cause).__name__)
+    logger.error("database failed", error=fault(cause))
     if isinstance(cause, psycopg.errors.QueryCanceled):
         return _answer(request, DatabaseTimeout("Ask for less at once (more filters, a smaller limit), or try again."))
     return _answer(request, DatabaseUnavailable("Try again in a moment."))

@@ -81,10 +81,13 @@ class UnknownSetting(ValueError):
 class Settings(BaseSettings):
     """The configuration of one process. Frozen: whoever needs another value builds another object."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     # A libpq or SQLAlchemy URL; without host it means the unix socket (`postgresql:///annuaire?host=/run/…`).
-    database_url: str = "postgresql:///annuaire"
+    # It may hold a password: no log shows it with the other settings.
+    database_url: str = Field("postgresql:///annuaire", repr=False)
     database_pool: int = Field(8, ge=1)
     statement_timeout_ms: int = Field(5_000, ge=0)
     # A streaming replica of that database, which answers reads of the publication, and how old its answers may be.

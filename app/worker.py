@@ -14,6 +14,7 @@ import structlog
 from app.db import connect, is_passing
 from app.duties import loop as duties
 from app.duties.catalogue import DUTIES
+from app.faults import fault
 from app.imports import queue
 from app.ldap import sync, watch
 from app.publication import digest_keeping, drain, snapshot_clock
@@ -80,6 +81,8 @@ def _kept_alive(
     stop: threading.Event,
     failures: list[BaseException],
 ) -> None:
+    # The context is this thread's own: each of its lines says whose it is.
+    structlog.contextvars.bind_contextvars(loop=name)
     pause = FIRST_PAUSE
     while not stop.is_set():
         started = time.monotonic()
@@ -92,7 +95,7 @@ def _kept_alive(
                 break
             if time.monotonic() - started > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
-            logger.warning("loop lost its server, trying again", loop=name, error=str(error).strip(), pause_s=pause)
+            logger.warning("loop lost its server, trying again", error=fault(error), pause_s=pause)
             stop.wait(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
         except BaseException as error:  # noqa: BLE001 - handed to the caller of run(), which raises it

@@ -24,7 +24,7 @@ hypothesis_settings.load_profile("annuaire")
 
 
 # Of a module each, and seconds to make.
-COSTLY = frozenset({"running", "asked", "filled"})
+COSTLY = frozenset({"asked", "built", "filled", "running"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,6 +12,8 @@ import typer
 from app import cli
 from app.console import Refused, emit, one_line, progress
 from app.embedded import Postgres, free_port
+from app.schema.program import VERSION
+from app.schema.standing import scripts
 from app.settings import Settings
 from tests.harness.database import Database, cloned
 
@@ -91,6 +93,10 @@ def _apply(run: Run) -> None:
     code, out, _ = run("db", "upgrade", "--json")
     assert (code, json.loads(out)["applied"]) == (0, missing)
     assert run("db", "upgrade", "--check")[0:2] == (0, "missing: nothing\n")
+
+
+def test_the_version_is_told_with_the_schema_it_expects(run: Run) -> None:
+    assert run("--version") == (0, f"annuaire {VERSION}, schema {scripts().get_current_head()}\n", "")
 
 
 def test_every_command_has_help_with_an_example_and_takes_json(run: Run) -> None:

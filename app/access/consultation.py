@@ -21,6 +21,7 @@ from starlette.types import Scope
 
 from app.access.caller import Identity
 from app.db import is_passing, libpq_url
+from app.faults import fault
 from app.logs import route_of
 from app.settings import Settings
 
@@ -99,7 +100,7 @@ class Consultations:
                     await self._write_until(connection, stop)
                     pause = FIRST_PAUSE
             except (psycopg.Error, OSError) as error:
-                logger.warning("consultations are not written", error=str(error).strip(), pause_s=pause)
+                logger.warning("consultations are not written", error=fault(error), pause_s=pause)
                 await _wait(stop, pause)
                 pause = min(LONGEST_PAUSE, pause * 2)
         self._dropped.inc(len(self._queue))

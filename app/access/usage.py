@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.access.certificate_trust import Verified
 from app.access.peppers import Pepper
+from app.faults import fault
 
 FLUSH_SECONDS = 20.0
 
@@ -112,4 +113,4 @@ class Usage:
             await self.write(engine)
         except (SQLAlchemyError, OSError) as error:
             # Nobody asked for it and nothing depends on it: the next time has another chance.
-            logger.warning("uses of credentials were not written", error=str(error))
+            logger.warning("uses of credentials were not written", error=fault(error))

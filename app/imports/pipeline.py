@@ -79,7 +79,7 @@ def _applied(connection: Connection, settings: Settings, report: Report, options
         report.state = "refused"
         report.guards.append(runs.refusal(refused.code, refused.message))
     except psycopg.Error as error:
-        logger.exception("import failed", run=report.run)
+        logger.exception("import failed", run=report.run, source=report.source)
         report.state = "failed"
         report.guards.append(runs.refusal("database.error", f"nothing of the file was applied: {one_line(error)}"))
     else:
@@ -145,6 +145,8 @@ def _publish(
         edition = drain_all(settings, progress=left)
     for report in reports:
         report.stages["publish"] = round(time.monotonic() - started, 3)
+    for report in reports:
+        logger.info("import published", run=report.run, source=report.source, edition=edition, stages=report.stages)
     runs.published(connection, reports, edition)
 
 

@@ -113,7 +113,7 @@ def _recorded(report: Report) -> Iterator[None]:
         report.state = "refused"
         report.guards.append(runs.refusal(refused.code, refused.detail))
     except psycopg.Error as error:
-        logger.exception("import failed", run=report.run)
+        logger.exception("import failed", run=report.run, source=report.source)
         report.guards.append(runs.refusal("database.error", f"nothing of the file was applied: {one_line(error)}"))
     except (OSError, Refused) as error:
         # A folder for rejects that cannot be written, a file that goes away.
@@ -123,6 +123,15 @@ def _recorded(report: Report) -> Iterator[None]:
 
 def _finish(connection: Connection, report: Report, options: Options, *, is_plan: bool) -> None:
     report.edition_after = report.edition_before if report.state != "planned" else None
+    logger.info(
+        "import read",
+        run=report.run,
+        source=report.source,
+        state=report.state,
+        read=report.read,
+        rejected=report.rejected,
+        stages=report.stages,
+    )
     with connection.transaction():
         runs.finish(connection, report)
         if is_plan:

@@ -143,6 +143,11 @@ class Task:
 
     def run(self) -> None:
         """Grant the wish, or record why not. Raises psycopg.Error when it may succeed later; then it stays."""
+        with structlog.contextvars.bound_contextvars(run=self.wish.run, wish=self.wish.do):
+            self._run()
+
+    def _run(self) -> None:
+        logger.info("import begins")
         try:
             self._grant()
         except Stopping:
@@ -155,7 +160,7 @@ class Task:
         except Exception as error:
             if isinstance(error, psycopg.OperationalError) and is_passing(error):
                 raise
-            logger.exception("wish failed", run=self.wish.run, wish=self.wish.do)
+            logger.exception("wish failed")
             code = "database.error" if isinstance(error, psycopg.Error) else "internal"
             self.refusals[self.wish.run] = Refused(f"nothing was half done: {one_line(error)}", code)
         self._end()

@@ -30,7 +30,21 @@ class Unstorable(ValueError):
 
 
 def entry(document: Document) -> Entry:
-    """The attributes of one mailbox, of any type. Raises Unstorable."""
+    """The attributes of one mailbox, of any type. Raises Unstorable.
+
+    Whatever is wrong with one document (a form that this version does not know, a fault of ours) is that mailbox's
+    alone: it would fail each time it is tried, and all others must not wait behind it.
+    """
+    try:
+        return _entry(document)
+    except Unstorable:
+        raise
+    except Exception as fault:
+        # The kind alone: a message may hold what the document says.
+        raise Unstorable(f"{document['address']}: no entry can be made of it ({type(fault).__name__})") from fault
+
+
+def _entry(document: Document) -> Entry:
     address = document["address"]
     if not address.isascii():
         raise Unstorable(f"{address}: a letter outside ASCII cannot be stored as mail (IA5String)")

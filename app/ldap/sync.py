@@ -16,7 +16,7 @@ import structlog
 from app.db import connect
 from app.ldap import lock
 from app.ldap.batch import Written, apply
-from app.ldap.client import Exporter, LdapFailed
+from app.ldap.client import BatchRefused, Exporter, LdapFailed, WriteRefused
 from app.ldap.compare import compare, compare_sequences
 from app.ldap.documents import Changes, changes_after
 from app.ldap.entries import LAYOUT
@@ -106,9 +106,14 @@ def run(settings: Settings, stop: threading.Event) -> None:
                         pause = FIRST_PAUSE
             except LdapFailed as error:
                 # Also when slapd refuses (disk full, wrong uid): REST must not end with LDAP.
-                logger.warning("LDAP does not follow, trying again", error=str(error), pause_s=pause)
+                logger.warning("LDAP does not follow, trying again", error=_words(error), pause_s=pause)
                 stop.wait(pause)
                 pause = min(LONGEST_PAUSE, pause * 2)
+
+
+def _words(error: LdapFailed) -> str:
+    """What the log may say: a refusal names an entry, which `annuaire ldap sync --once` tells whoever asks."""
+    return type(error).__name__ if isinstance(error, WriteRefused | BatchRefused) else str(error)
 
 
 def _turn(connection: psycopg.Connection[Any], exporter: Exporter, settings: Settings) -> None:

@@ -18,6 +18,7 @@ import psycopg
 import structlog
 
 from app.db import libpq_url
+from app.faults import fault
 from app.problems import Problem
 from app.settings import Settings
 
@@ -114,7 +115,7 @@ class Arrivals:
                             await self._reached(edition)
                         self._tell(edition)
             except psycopg.OperationalError as error:
-                logger.warning("nobody is woken by the feed for a moment", error=str(error).strip())
+                logger.warning("nobody is woken by the feed for a moment", error=fault(error))
             self._listening.clear()
             self._tell(self.edition)
             await asyncio.sleep(PAUSE_SECONDS)

@@ -61,8 +61,8 @@ def _tried(settings: Settings, connection: psycopg.Connection[Any]) -> float:
     """Look once. Returns the time before which not to look again: what failed is not tried every few seconds."""
     try:
         look(settings, connection)
-    except (OSError, Refused) as error:
+    except (OSError, Refused):
         # No place, or a signing key that cannot be read: publication must go on. `annuaire doctor` tells of both.
-        logger.exception("no snapshot could be made", error=str(error))
+        logger.exception("no snapshot could be made")
         return time.monotonic() + LEAST_BETWEEN.total_seconds()
     return 0.0

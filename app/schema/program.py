@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from app.schema.standing import scripts
 
+VERSION = version("annuaire")
 NAME = re.compile(r"(?P<part>annuaire[a-z-]*)(/(?P<version>[^+]*)\+(?P<schema>\w+))?")
 
 
@@ -24,7 +25,7 @@ class Program(NamedTuple):
 @cache
 def application(part: str) -> str:
     """The `application_name` of a part of annuaire."""
-    return f"{part}/{version('annuaire')}+{scripts().get_current_head()}"
+    return f"{part}/{VERSION}+{scripts().get_current_head()}"
 
 
 def program(application_name: str) -> Program | None:

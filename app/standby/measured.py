@@ -16,11 +16,11 @@ EDITION = Gauge("annuaire_standby_edition", "Edition that the replica holds")
 LAG = Gauge("annuaire_standby_lag_seconds", "Since when the replica lacks something")
 
 
-def shown(watch: Watch) -> Iterator[Metric]:
-    """How this process sees its replica."""
-    yield STATE.by({(state,): watch.state == state for state in STATES})
-    yield EDITION.at(watch.edition)
-    yield LAG.at(watch.lag)
+def shown(watch: Watch | None) -> Iterator[Metric]:
+    """How this process sees its replica; without one the names alone."""
+    yield STATE.by({(state,): watch.state == state for state in STATES} if watch else {})
+    yield EDITION.at(watch.edition if watch else None)
+    yield LAG.at(watch.lag if watch else None)
 
 
 class Answered:

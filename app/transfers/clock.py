@@ -13,6 +13,7 @@ import structlog
 
 from app.console import one_line
 from app.db import connect, is_passing
+from app.faults import fault
 from app.settings import Settings
 from app.transfers.statements import DUE, FAIL, NEXT, SETTLE
 
@@ -50,7 +51,7 @@ def settle_due(connection: Connection, settings: Settings) -> float:
             if connection.broken:
                 raise
             if is_passing(error):
-                logger.warning("a transfer waits", transfer=number, error=one_line(error))
+                logger.warning("a transfer waits", transfer=number, error=fault(error))
                 return RETRY_SECONDS
             # It would be at fault for ever, and hold up those after it.
             logger.exception("transfer failed", transfer=number)

@@ -47,7 +47,7 @@ def standing(connection: Connection) -> Any:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def matrix(migrated: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
     folder = tmp_path_factory.mktemp("authority")
     authority = a_root("AC ORGANISATIONS")

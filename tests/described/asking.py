@@ -55,7 +55,7 @@ def ask(url: str, caller: str, headers: Mapping[str, str], folder: Path, *option
         *("--report", "json", "--report-json-path", str(report), "--workers", "1", *told, *unasked, *options),
     ]
     environment = {**os.environ, "COLUMNS": "200"}
-    done = subprocess.run(command, cwd=HERE, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert report.exists(), done.stdout + done.stderr
     return _read(caller, json.loads(report.read_text("utf-8")), done.stdout)
 

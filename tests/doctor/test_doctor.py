@@ -116,6 +116,7 @@ RUN = (
 CASES: Mapping[str, Case] = {
     "postgres binaries": Case(None, "PostgreSQL", setting(pg_bin=Path("/nowhere"))),
     "database": Case(False, "refused", setting(database_url="postgresql://127.0.0.1:1/annuaire")),
+    "standby": Case(False, "refused", setting(read_database_url="postgresql://127.0.0.1:1/annuaire")),
     "connections": Case(False, "of 1 are in use", _crowded),
     "transactions": Case(False, "idle", _idle),
     "locks": Case(None, "wait for a lock", _waiting),

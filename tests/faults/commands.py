@@ -5,20 +5,29 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from app.settings import PREFIX
 from tests.harness.database import Database
 
 PATIENCE = 120.0
+# The code of this tree. Another folder may hold other code, or migrations alone, which then go first.
+CODE = Path(__file__).parents[2]
 # Whoever kills a process must read its words from a file: a pipe may be full.
 Process = subprocess.Popen[bytes]
 
 
+def started(database: Database, folder: Path, *arguments: str | Path, **more: str) -> AbstractContextManager[Process]:
+    """One command, as `started_from` the code of this tree."""
+    return started_from(CODE, database, folder, *arguments, **more)
+
+
 @contextmanager
-def started(database: Database, folder: Path, *arguments: str | Path, **more: str) -> Iterator[Process]:
-    """One command, killed at the end if it still runs. Its words are in `words` of the folder.
+def started_from(
+    code: Path, database: Database, folder: Path, *arguments: str | Path, **more: str
+) -> Iterator[Process]:
+    """One command of this `code`, killed at the end if it still runs. Its words are in `words` of the folder.
 
     `more`: further settings.
     """
@@ -29,7 +38,7 @@ def started(database: Database, folder: Path, *arguments: str | Path, **more: st
     with (folder / "words").open("ab") as words:
         process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", *map(str, arguments)],
-            cwd=Path(__file__).parents[2],
+            cwd=code,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=words,
@@ -49,9 +58,9 @@ def kill(process: Process) -> None:
     assert process.wait(PATIENCE) == -signal.SIGKILL
 
 
-def done(database: Database, folder: Path, *arguments: str | Path) -> int:
+def done(database: Database, folder: Path, *arguments: str | Path, code: Path = CODE) -> int:
     """The exit code of a command that runs to its end."""
-    with started(database, folder, *arguments) as process:
+    with started_from(code, database, folder, *arguments) as process:
         return process.wait(PATIENCE)
 
 

@@ -9,7 +9,7 @@ import psycopg
 from tests.harness.database import Database
 
 LOCK = 4_711
-PATIENCE = 60.0
+PATIENCE = 120.0
 WAITING = """
 SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database
 WHERE l.locktype = 'advisory' AND l.objid = ANY(%s) AND NOT l.granted AND d.datname = current_database()

@@ -11,9 +11,9 @@ from app.access.keys import issue
 from app.embedded import free_port
 from app.settings import Settings
 from tests.builders import DOMAIN, a_practitioner, a_structure, an_operator, publish
-from tests.embedded.servers import wait_for
 from tests.faults.clients import Clients, made
-from tests.faults.commands import Process, started, words
+from tests.faults.commands import CODE, Process, started_from, words
+from tests.faults.gate import until
 from tests.faults.history import History
 from tests.faults.world import broken_in
 from tests.harness.database import Database
@@ -26,7 +26,10 @@ ADDRESSES = tuple(f"b{number}@{DOMAIN}" for number in range(MAILBOXES))
 
 @dataclass
 class Installation:
-    """`reached`: how the API reaches the database, perhaps over a line; `headers`: the operator's key."""
+    """`reached`: how the API reaches the database, perhaps over a line; `headers`: the operator's key.
+
+    `code`: the folder of the code that serves.
+    """
 
     database: Database
     reached: Database
@@ -36,6 +39,7 @@ class Installation:
     history: History
     more: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    code: Path = CODE
 
     @property
     def url(self) -> str:
@@ -46,8 +50,9 @@ class Installation:
         """`annuaire serve`, answering."""
         pepper = self.settings.key_pepper.get_secret_value()
         given = {"key_pepper": pepper, "publish_with_key": "true", "database_pool": str(POOL), **self.more}
-        with started(self.reached, self.folder, "serve", "--port", str(self.port), **given) as process:
-            wait_for(lambda: self._answers(process), "the API", lambda: words(self.folder))
+        command = ("serve", "--port", str(self.port))
+        with started_from(self.code, self.reached, self.folder, *command, **given) as process:
+            until(lambda: self._answers(process), "the API answers")
             yield process
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> int:

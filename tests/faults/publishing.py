@@ -4,6 +4,7 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import ldap3
 import psycopg
@@ -117,8 +118,14 @@ def _close(connection: ldap3.Connection) -> None:
             opened.close()
 
 
+class Runs(Protocol):
+    """Somebody who is at work until told to stop."""
+
+    def run(self, stop: threading.Event) -> None: ...
+
+
 @contextmanager
-def beside(*parts: Publisher | Reader) -> Iterator[None]:
+def beside(*parts: Runs) -> Iterator[None]:
     """These at work, each in a thread of its own."""
     stop = threading.Event()
     threads = [threading.Thread(target=part.run, args=(stop,)) for part in parts]

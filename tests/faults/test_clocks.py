@@ -90,10 +90,10 @@ class Caller:
         address = f"b{number}@{DOMAIN}"
         body = {"type": "PER", "practitioner": RPPS}
         headers = {**self._operator, "Idempotency-Key": address}
-        made, answer = (self._client.put(f"/v1/mailboxes/{address}", json=body, headers=headers) for _ in range(2))
-        assert (made.status_code, answer.status_code) == (201, 201), answer.text
+        answers = [self._client.put(f"/v1/mailboxes/{address}", json=body, headers=headers) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [201, 201]
         self.acknowledged.add(address)
-        tagged = {**self._operator, "If-Match": answer.headers["ETag"]}
+        tagged = {**self._operator, "If-Match": answers[0].headers["ETag"]}
         assert self._client.patch(f"/v1/mailboxes/{address}", json={"rank": 1}, headers=tagged).status_code == 200
         while True:
             page = self._client.get(f"/v1/changes?limit=3{self._cursor}", headers=self._reader).json()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.faults.history import End, History, Write, contradicted, lost, read
@@ -56,12 +56,14 @@ def histories(draw: st.DrawFn) -> Lived:
     return Lived(writes, traces, {RECORD: traces[-1]} if traces else {})
 
 
+@settings(max_examples=50)
 @given(histories())
 def test_nothing_is_wrong_with_what_truly_happened(lived: Lived) -> None:
     assert lost(lived.writes, lived.held) == []
     assert contradicted(lived.writes, {RECORD: lived.traces}) == []
 
 
+@settings(max_examples=50)
 @given(histories(), st.data())
 def test_an_acknowledged_write_that_left_no_trace_is_found(lived: Lived, data: st.DataObject) -> None:
     acknowledged = [write.name for write in lived.writes if write.end == "ok"]
@@ -71,6 +73,7 @@ def test_an_acknowledged_write_that_left_no_trace_is_found(lived: Lived, data: s
         assert found == [f"{gone} was acknowledged and left no trace"]
 
 
+@settings(max_examples=50)
 @given(histories(), st.data())
 def test_a_write_that_took_effect_twice_is_found(lived: Lived, data: st.DataObject) -> None:
     if lived.traces:
@@ -78,6 +81,7 @@ def test_a_write_that_took_effect_twice_is_found(lived: Lived, data: st.DataObje
         assert f"{again} took effect 2 times" in contradicted(lived.writes, {RECORD: [*lived.traces, again]})
 
 
+@settings(max_examples=50)
 @given(histories(), st.data())
 def test_an_order_against_the_clock_is_found(lived: Lived, data: st.DataObject) -> None:
     known = {write.name: write for write in lived.writes}
@@ -93,6 +97,7 @@ def test_an_order_against_the_clock_is_found(lived: Lived, data: st.DataObject) 
         assert contradicted(lived.writes, {RECORD: turned}) != []
 
 
+@settings(max_examples=50)
 @given(histories(), st.data())
 def test_a_record_that_went_back_is_found(lived: Lived, data: st.DataObject) -> None:
     """It holds what a write left before one that was acknowledged began, or what was there before all of them."""

@@ -18,7 +18,7 @@ from tests.harness.relay import Relay
 
 # A statement may take so long; silence beyond that, and app.patience.SILENCE, is none of its time.
 LONGEST_MS = 2_000
-RESETS = [pytest.param(3, id="few"), pytest.param(40, id="many", marks=pytest.mark.fault)]
+RESETS = [pytest.param(2, id="few"), pytest.param(40, id="many", marks=pytest.mark.fault)]
 
 
 @contextmanager

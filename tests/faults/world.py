@@ -12,6 +12,8 @@ I1 needs to be told what was acknowledged: `tests.faults.history`.
 """
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +31,8 @@ from tests.imports.state import LEFT_BEHIND
 from tests.publication import world as publication
 
 Connection = psycopg.Connection[Any]
+Name = tuple[str, str]
+PageAfter = Callable[[str | None, int], dict[str, Any]]
 # As they stand in documents, paths and logs; no address of a test has a slash.
 ADDRESS = re.compile(r"[^\s\"'<>,;:()=@/]+@[a-z0-9.-]+[a-z0-9]")
 PAGE = 200
@@ -124,31 +128,43 @@ def who_follows_has_it_all(looked: Looked) -> None:
     assert followed(looked.settings) == published
 
 
-def followed(settings: Settings) -> dict[tuple[str, str], str]:
+def followed(settings: Settings) -> dict[Name, str]:
     """The fingerprints that a copy holds which followed the feed from its beginning, by kind and key."""
-    pepper = SecretStr("the pepper of who looks")
-    with connect(settings) as connection:
-        _, key = issue(connection, pepper, "who looks", ("read",), None)
-    copy: dict[tuple[str, str], str] = {}
-    seen, cursor = 0, ""
-    with serving(
-        settings.model_copy(update={"key_pepper": pepper, "database_pool": 2, "log_level": "error"})
-    ) as served:
+    copy: dict[Name, str] = {}
+    seen, cursor = 0, None
+    with feed(settings) as page_after:
         while True:
-            url = f"/v1/changes?limit={PAGE}{cursor}"
-            answer = served.run(ask(served.apps[0], "GET", url, [("Authorization", f"Bearer {key}")]))
-            assert answer.status == 200, answer.body
-            page = answer.json
+            page = page_after(cursor, PAGE)
             for item in page["items"]:
                 seen += 1
                 assert item["sequence"] == seen, f"after change {seen - 1} comes {item['sequence']}"
-                _take(copy, item)
-            cursor = f"&after={page['next']}"
+                take(copy, item)
+            cursor = page["next"]
             if seen == page["edition"]:
                 return copy
 
 
-def _take(copy: dict[tuple[str, str], str], item: dict[str, Any]) -> None:
+@contextmanager
+def feed(settings: Settings) -> Iterator[PageAfter]:
+    """The feed as the API of these settings gives it: a page after a cursor (None: from the beginning), of a limit."""
+    pepper = SecretStr("the pepper of who looks")
+    with connect(settings) as connection:
+        _, key = issue(connection, pepper, "who looks", ("read",), None)
+    ours = settings.model_copy(update={"key_pepper": pepper, "database_pool": 2, "log_level": "error"})
+    with serving(ours) as served:
+
+        def page_after(cursor: str | None, limit: int) -> dict[str, Any]:
+            url = f"/v1/changes?limit={limit}" + (f"&after={cursor}" if cursor else "")
+            answer = served.run(ask(served.apps[0], "GET", url, [("Authorization", f"Bearer {key}")]))
+            assert answer.status == 200, answer.body
+            page: dict[str, Any] = answer.json
+            return page
+
+        yield page_after
+
+
+def take(copy: dict[Name, str], item: dict[str, Any]) -> None:
+    """What a follower does with an item. A put whose row is gone since has no resource: its delete follows."""
     name = item["kind"], item["key"]
     if "resource" in item:
         copy[name] = item["resource"]["fingerprint"]

@@ -12,6 +12,7 @@ from app.doctor import examine
 from app.health import schema_head
 from app.main import create_app
 from app.publication.digest_keeping import keep
+from app.schema.program import VERSION
 from app.settings import Settings
 from tests.builders import a_small_directory
 
@@ -24,6 +25,7 @@ def test_a_node_with_its_schema_is_ready_and_says_the_rule_of_domains(client: Te
     ready = client.get("/readyz").json()
     assert ready == {
         "status": "ready",
+        "version": VERSION,
         "edition": edition,
         "schema_version": ",".join(schema_head()),
         "domain_rule": "off",
@@ -71,6 +73,19 @@ def test_a_node_without_the_schema_of_its_code_is_not_ready(
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["code"]) == (503, "service.not_ready")
     assert "annuaire db upgrade" in answer.json()["detail"]
+
+
+def test_a_newer_schema_that_lets_this_code_go_on_leaves_the_node_ready(
+    client: TestClient, registry: Connection
+) -> None:
+    registry.execute("UPDATE alembic_version SET version_num = '9999'")
+    registry.commit()
+    assert client.get("/readyz").status_code == 503
+    promise = json.dumps({"schema": "9999", "serves": ["9999", *schema_head()]})
+    registry.execute(f"COMMENT ON TABLE alembic_version IS '{promise}'".encode())
+    registry.commit()
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.json()["schema_version"]) == (200, "9999")
 
 
 def test_metrics_count_by_route_template_and_name_nobody(client: TestClient, registry: Connection) -> None:

@@ -123,7 +123,7 @@ def test_a_promotion_loses_nothing_that_was_acknowledged_and_sends_followers_to_
         api.write()
         assert safe.ask(PUBLISHED, writers.acknowledged) == len(writers.acknowledged)
         api.assert_followers_begin_anew(old)
-        until(lambda: api.client.get("/readyz").json()["standby"] == "read", "the one that is left answers reads")
+        until(lambda: api.client.get("/readyz").json().get("standby") == "read", "the one that is left answers reads")
 
 
 @pytest.mark.fault
