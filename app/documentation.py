@@ -15,7 +15,8 @@ MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html
 SERVED = ("swagger-ui-bundle.js", "swagger-ui.css", "docs.js")
 # Swagger UI draws its icons from data: URLs and sets styles on elements.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'"
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self';"
+    " base-uri 'none'; frame-ancestors 'none'"
 )
 
 router = APIRouter(include_in_schema=False)
