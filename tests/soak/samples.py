@@ -13,7 +13,7 @@ import psycopg
 # Connections of each part, by the names that they give themselves.
 CONNECTIONS = """
 SELECT count(*) FILTER (WHERE application_name LIKE 'annuaire-api%'),
-       count(*) FILTER (WHERE application_name = 'annuaire'),
+       count(*) FILTER (WHERE application_name ~ '^annuaire/'),
        count(*) FILTER (WHERE state = 'idle in transaction' AND state_change < now() - interval '30 seconds')
 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
