@@ -82,15 +82,15 @@ RULES: tuple[Kept, ...] = (
         "x.state = 'withdrawn'",
     ),
     Kept(
-        "practitioner",
-        "(SELECT coalesce(r.applied_at, r.started_at) FROM import_run r WHERE r.number = x.changed_run)",
-        "after leaving the register the same, and until no mailbox is attached; practices, roles, skills and"
-        " qualifications with it",
+        "practice",
+        "(SELECT coalesce(r.applied_at, r.started_at) FROM practitioner p JOIN import_run r ON r.number = p.changed_run"
+        " WHERE p.national_id = x.practitioner AND p.register_state = 'closed')",
+        "after the person left the register the same, and until no mailbox is attached; name, roles, skills and"
+        " qualifications with it. The number stays, so that it stays closed",
         lambda settings: timedelta(days=practitioners.days(settings)),
         PERSONS,
-        "x.register_state = 'closed' AND NOT EXISTS (SELECT FROM mailbox_attachment a WHERE a.practitioner ="
-        " x.national_id) AND NOT EXISTS (SELECT FROM import_change c WHERE c.before ->> 'practitioner' ="
-        " x.national_id)",
+        "NOT EXISTS (SELECT FROM mailbox_attachment a WHERE a.practitioner = x.practitioner)"
+        " AND NOT EXISTS (SELECT FROM import_change c WHERE c.before ->> 'practitioner' = x.practitioner)",
     ),
     Kept(
         "import_change",

@@ -1,8 +1,8 @@
-"""Who left the register and has no mailbox any more is forgotten: nothing is published of the person, and nobody asks.
+"""Who left the register and has no mailbox any more is forgotten, but for the number and that it is closed.
 
-A person whom the register closed stays while a mailbox is attached, since the row is what hides it, and while an undo
-of an import may put an attachment back. Roles, skills and diplomas go with the person; whoever returns to the register
-is a new row with the same number.
+That much stays for good: a line of another file that names the number later would else be taken for somebody whom the
+register does not know yet, and be published. Everything stays while a mailbox is attached, and while an undo of an
+import may put an attachment back. Whoever returns to the register comes with the lines of that day.
 """
 
 from datetime import datetime, timedelta
@@ -14,11 +14,12 @@ from app.settings import Settings
 
 Connection = psycopg.Connection[Any]
 PORTION = 1_000
-# Of the run that closed the person; of hand-made rows nothing is known, so they stay.
+# By the run that closed the person; of hand-made rows nothing is known. Whoever has a name has a practice.
 FORGET = """
 WITH gone AS MATERIALIZED (
   SELECT p.national_id FROM practitioner p JOIN import_run r ON r.number = p.changed_run
   WHERE p.register_state = 'closed' AND coalesce(r.applied_at, r.started_at) < %(before)s
+    AND EXISTS (SELECT FROM practice x WHERE x.practitioner = p.national_id)
     AND NOT EXISTS (SELECT FROM mailbox_attachment a WHERE a.practitioner = p.national_id)
     AND NOT EXISTS (SELECT FROM import_change c WHERE c.before ->> 'practitioner' = p.national_id)
   ORDER BY p.national_id LIMIT %(portion)s FOR UPDATE OF p SKIP LOCKED
@@ -27,7 +28,7 @@ roles AS (DELETE FROM practitioner_role x USING gone g WHERE x.practitioner = g.
 skills AS (DELETE FROM skill x USING gone g WHERE x.practitioner = g.national_id),
 qualifications AS (DELETE FROM qualification x USING gone g WHERE x.practitioner = g.national_id),
 practices AS (DELETE FROM practice x USING gone g WHERE x.practitioner = g.national_id)
-DELETE FROM practitioner p USING gone g WHERE p.national_id = g.national_id
+UPDATE practitioner p SET civility = NULL FROM gone g WHERE p.national_id = g.national_id
 """
 
 

@@ -9,8 +9,9 @@ import pytest
 from app.doctor import examine
 from app.duties.catalogue import DUTIES
 from app.duties.kept import RULES, overdue
+from app.practitioners.retention import prune
 from app.settings import Settings
-from tests.builders import OPERATOR, a_mailbox, a_practitioner, an_operator
+from tests.builders import OPERATOR, a_mailbox, a_practitioner, an_operator, publish
 from tests.harness.database import Database
 
 Connection = psycopg.Connection[Any]
@@ -102,11 +103,21 @@ def test_what_somebody_needs_stays(clock: Connection, settings: Settings) -> Non
         if duty.name in {kept.duty for kept in RULES}:
             duty.do(clock, settings, datetime.now(UTC))
     left = {
-        "practitioner": 2, "practice": 2, "practitioner_role": 2, "skill": 2, "mailbox": 1, "disclosure": 1,
+        "practitioner": 3, "practice": 2, "practitioner_role": 2, "skill": 2, "mailbox": 1, "disclosure": 1,
         "disclosure_day": 1, "import_change": 1, "import_reject": 1, "transfer": 1, "notice": 1, "import_run": 2,
         "api_key": 0, "client_key": 1,
     }  # fmt: skip
     assert {table: count(clock, table) for table in left} == left
+
+
+def test_who_was_struck_off_and_forgotten_is_still_struck_off(clock: Connection, settings: Settings) -> None:
+    """Else a line of another file that names the number would be taken for somebody whom the register does not know."""
+    fill(clock)
+    prune(clock, settings, datetime.now(UTC))
+    assert clock.execute("SELECT count(*) FROM practice WHERE practitioner = %s", ["8" + GONE]).fetchone() == (0,)
+    address = a_mailbox(clock, "back@ch-exemple.mssante.fr", practitioner="8" + GONE)
+    publish(clock, ("mailbox", address))
+    assert clock.execute("SELECT FROM publication WHERE key = %s", [address]).fetchall() == []
 
 
 def test_every_rule_has_a_duty_that_exists() -> None:
