@@ -1,10 +1,9 @@
 """PostgreSQL itself: does it answer, and is anything in it that makes everything else slow or unsafe?"""
 
 from datetime import timedelta
-from typing import Any
 
 from app.db import connect
-from app.doctor.finding import Looks, Seen, measured, note, value, well, wrong
+from app.doctor.finding import Looks, Seen, measured, note, well, wrong
 from app.metrics.database import WATCHED
 from app.settings import Settings
 from app.standby.watch import held_by
@@ -67,18 +66,6 @@ def _locks(settings: Settings) -> Seen:
     return well("nobody waits for one")
 
 
-def _archive(settings: Settings) -> Seen:
-    archive: Any = measured(settings, WATCHED)["archive"]
-    if archive["is_failing"]:
-        return wrong(
-            f"WAL is not archived ({archive['failures']} tries failed): the disk fills, no backup reaches so far",
-            "run archive_command by hand as PostgreSQL's account, and read its error; make room where it writes to",
-        )
-    if value(settings, "SELECT current_setting('archive_mode')") == "off":
-        return note("WAL is not archived: a restore ends at the last backup", "set archive_mode and archive_command")
-    return well("the last WAL segment was archived")
-
-
 def _standbys(settings: Settings) -> Seen:
     standby = measured(settings, WATCHED)["standby"]
     said = f"{standby['standbys']} stream from here, the slowest {standby['seconds']:.0f} s behind"
@@ -99,6 +86,5 @@ LOOKS: Looks = {
     "connections": _connections,
     "transactions": _transactions,
     "locks": _locks,
-    "archive": _archive,
     "standbys": _standbys,
 }
