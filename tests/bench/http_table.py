@@ -129,12 +129,14 @@ def lines_of(case: Case, found: Measured, connections: int, workers: int, limit:
     ]
 
 
-def measure(dsn: str, environment: Mapping[str, str], length: Length, workers: Sequence[int]) -> list[Line]:
-    """Every case by one client and by 32, on each of these numbers of processes."""
+def measure(
+    dsn: str, environment: Mapping[str, str], length: Length, workers: Sequence[int], connections: Sequence[int]
+) -> list[Line]:
+    """Every case by these numbers of clients, on each of these numbers of processes."""
     limit = database.read_limit(dsn, seconds=length.seconds)
     nothing = Case("bare", [get("mailboxes", "x")])
     with bare() as (port, pid):
-        alone = {each: measured(port, pid, nothing, each, length) for each in CONNECTIONS}
+        alone = {each: measured(port, pid, nothing, each, length) for each in connections}
     asked = cases(dsn)
     lines = [
         Line(f"bare ASGI route, {each} conn.", found.rate, "/s", "pgbench", limit) for each, found in alone.items()
@@ -143,13 +145,15 @@ def measure(dsn: str, environment: Mapping[str, str], length: Length, workers: S
         with serving({**environment, **UNBOUND, "ANNUAIRE_WORKERS": str(number)}) as (port, pid):
             load(port, asked[0].requests, 200, max(CONNECTIONS), 1)
             for case in asked:
-                for each in CONNECTIONS:
+                for each in connections:
                     found = measured(port, pid, case, each, length)
                     lines += lines_of(case, found, each, number, limit, alone[each].cpu)
     return lines
 
 
-def run(professionals: int, length: Length, workers: Sequence[int]) -> list[Line]:
+def run(
+    professionals: int, length: Length, workers: Sequence[int], connections: Sequence[int] = CONNECTIONS
+) -> list[Line]:
     """The same on a directory of its own of so many invented professionals."""
     with directory(on_disk=True) as folder, Postgres(folder) as postgres:
         upgrade(postgres.dsn())
@@ -160,7 +164,7 @@ def run(professionals: int, length: Length, workers: Sequence[int]) -> list[Line
             "ANNUAIRE_LOG_LEVEL": "warning",
         }
         run_import([file.path for file in generate(professionals, 1, folder / "files").files], environment)
-        return measure(postgres.dsn(), environment, length, workers)
+        return measure(postgres.dsn(), environment, length, workers, connections)
 
 
 def main() -> int:

@@ -56,7 +56,7 @@ def test_the_national_benchmark_measures_every_stage_of_100_000_lines() -> None:
 @pytest.mark.slow
 def test_the_load_is_carried_out_and_its_directory_serves_again() -> None:
     """Its own end checks that the audit trail is whole. A slow machine may answer 503, none answers with a fault."""
-    small = load.Load(a_second=4, searches=20, seconds=2, warm_up=0.5)
+    small = load.Load(a_second=4, searches=20, seconds=1, warm_up=0.2)
     with directory() as folder:
         for lines in (load.run(1_000, small, folder), load.run(1_000, small, folder)):
             assert [line.what for line in lines if line.value < 0 or line.what.startswith("  answered 4")] == []
@@ -102,7 +102,7 @@ def test_the_benchmark_of_the_search_asks_every_kind_and_every_mistake(
 
 @pytest.mark.slow
 def test_the_benchmark_of_look_ups_measures_every_figure() -> None:
-    lines = http_table.run(500, http_table.Length(seconds=1, times=1), [1])
+    lines = http_table.run(500, http_table.Length(seconds=1, times=1), [1], [32])
     assert [line.what for line in lines if line.value < 0] == []
     table = rendered(lines)
     for what in (
