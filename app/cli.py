@@ -12,7 +12,7 @@ from typing import Annotated
 import psycopg
 import typer
 
-from app import db, logs
+from app import db, logs, tracing
 from app.access.audit_commands import app as audit_app
 from app.access.client_commands import app as client_app
 from app.access.commands import app as key_app
@@ -132,6 +132,7 @@ def serve(
         settings = settings.model_copy(update={"workers": workers})
     if host == LOOPBACK and unix_socket is None:
         require_free(port, use="the API", option="--port")
+    tracing.require(settings)
     try:
         Peppers.of(settings)
     except PepperMissing as missing:
@@ -151,7 +152,8 @@ def worker(data_dir: DataDir = None, *, as_json: Json = False) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    run(settings, stop)
+    with tracing.in_force(settings, "annuaire-worker"):
+        run(settings, stop)
     if as_json:
         emit({"worker": "stopped"}, as_json=True)
 

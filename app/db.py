@@ -22,6 +22,7 @@ from app.schema.program import application
 from app.schema.standing import LOCATION
 from app.schema.upgrade import bring_up
 from app.settings import Settings
+from app.tracing.statements import TracedCursor
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -147,8 +148,14 @@ def open_engine(settings: Settings) -> AsyncEngine:
 
 async def _connected(settings: Settings, *given: Any, **named: Any) -> PatientConnection:
     connection = await PatientConnection.connect(*given, **named)
-    connection.longest = _longest(settings)
+    _prepare(connection, settings)
     return connection
+
+
+def _prepare(connection: PatientConnection, settings: Settings) -> None:
+    connection.longest = _longest(settings)
+    if settings.traces_url is not None:
+        connection.cursor_factory = TracedCursor
 
 
 def _longest(settings: Settings) -> float | None:
@@ -196,7 +203,7 @@ def _pool(
         await connection.set_autocommit(True)
         connection.prepare_threshold = 0
         assert isinstance(connection, PatientConnection)  # noqa: S101 - the class that the pool was given
-        connection.longest = _longest(settings)
+        _prepare(connection, settings)
         if require is not None:
             await require(connection)
 

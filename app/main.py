@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 
-from app import documentation, health, logs, openapi, problems, signing
+from app import documentation, health, logs, openapi, problems, signing, tracing
 from app.access import audit_routes as audit
 from app.access import oauth_routes as oauth
 from app.access import routes as access
@@ -17,7 +17,7 @@ from app.access.peppers import Peppers, former_peppers
 from app.access.proxy import Proxies
 from app.access.rules import guarded
 from app.access.usage import Usage
-from app.admission import Admission, Places
+from app.admission import ALWAYS, Admission, Places
 from app.body_limit import limited
 from app.budgets import headers as budget_headers
 from app.budgets.allowance import Budgets
@@ -34,10 +34,11 @@ from app.mailboxes import write_routes as mailbox_writes
 from app.mailboxes.batch_slots import BatchSlots
 from app.metrics import Metrics
 from app.metrics.pools import PoolOfEngine, PoolOfPsycopg
+from app.metrics.traces import SpansLost
 from app.notices import routes as notices
 from app.organizations import routes as organizations
 from app.paging import Cursors
-from app.pipelined import Reads
+from app.pipelined import reads_of
 from app.practitioners import routes as practitioners
 from app.publication import digest_routes as digest
 from app.publication import routes as publication
@@ -57,6 +58,7 @@ from app.standby.measured import Answered
 from app.standby.sources import PRIMARY, STANDBY, Source, Sources
 from app.standby.watch import Watch
 from app.standby.watch import opened as standby
+from app.tracing.requests import RequestTrace
 from app.transfers import routes as transfers
 from app.trust import routes as trust
 from app.trust.signing import signer_of
@@ -83,7 +85,8 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        # Nothing collects traces: asking on each request whether someone does costs more than our own metrics.
+        # Its spans bear path and query, which name people (see app.tracing), and asking on each request whether someone
+        # collects them costs more than our own metrics.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     # Flat and guarded: nested routers cost every request a second matching.
@@ -100,6 +103,8 @@ def create_app(settings: Settings) -> FastAPI:
         told=budget_headers.of_request,
         unexpected=problems.unexpected,
     )
+    if settings.traces_url is not None:
+        app.add_middleware(RequestTrace, trusts=app.state.proxies.vouches, untraced=ALWAYS)
     app.add_middleware(Admission, places=app.state.places)
     return app
 
@@ -109,6 +114,7 @@ def _hold(app: FastAPI, settings: Settings, peppers: Peppers) -> None:
     app.state.settings = settings
     app.state.schema_head = health.schema_head()
     app.state.metrics = Metrics(settings, app.state.schema_head)
+    app.state.spans_lost = SpansLost(app.state.metrics.registry)
     app.state.reads_answered = Answered(app.state.metrics.registry)
     app.state.places = Places(settings.requests_at_once, app.state.metrics.registry)
     app.state.consultations = Consultations(settings, app.state.metrics.registry)
@@ -139,7 +145,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.state_pool = state_pool(settings)
     app.state.engine = open_engine(settings)
     app.state.write_pool = write_pool(settings)
-    app.state.reads = Reads(settings)
+    app.state.reads = reads_of(settings)
     await app.state.pool.open(wait=False)
     await app.state.state_pool.open(wait=False)
     app.state.reads.open()
@@ -148,6 +154,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await app.state.budgets.open()
     try:
         async with (
+            _traced(app),
             standby(settings, primary) as app.state.standby,
             app.state.usage.kept(app.state.engine),
             app.state.consultations.kept(),
@@ -170,3 +177,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await app.state.pool.close()
         await app.state.state_pool.close()
         await app.state.engine.dispose()
+
+
+@asynccontextmanager
+async def _traced(app: FastAPI) -> AsyncIterator[None]:
+    """When it ends, no request is left whom the last spans could hold up."""
+    with tracing.in_force(app.state.settings, "annuaire-api", app.state.spans_lost):
+        yield

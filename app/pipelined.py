@@ -28,6 +28,8 @@ from app.faults import fault
 from app.metrics.pools import Standing
 from app.pipelined_line import Asked, Line
 from app.settings import Settings
+from app.tracing import is_heard, span
+from app.tracing.statements import SYSTEM
 
 # Two, so that one at work, or lost, never holds everybody up.
 LINES = 2
@@ -149,3 +151,19 @@ class Reads:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+class TracedReads(Reads):
+    """The same, with a span for each read within a request that is traced: under the name of its statement."""
+
+    async def one(self, statement: Statement, *parameters: bytes) -> PGresult:
+        if not is_heard():
+            return await super().one(statement, *parameters)
+        name = statement.name.decode()
+        with span(f"prepared {name}", {"db.system.name": SYSTEM, "db.query.summary": name}, kind="client"):
+            return await super().one(statement, *parameters)
+
+
+def reads_of(settings: Settings, url: str | None = None, require: Require | None = None) -> Reads:
+    """The hot reads; traced only where traces are kept, so that nobody else pays for them."""
+    return (Reads if settings.traces_url is None else TracedReads)(settings, url, require)

@@ -176,6 +176,10 @@ class Settings(BaseSettings):
     webhook_insecure: bool = False
     webhook_ca_file: Path | None = None
 
+    # Where traces go (OTLP over HTTP), and the share of them that is kept (app.tracing).
+    traces_url: str | None = Field(None, pattern=r"^https?://[^\s/?#@]+(/\S*)?$")
+    traces_ratio: float = Field(0.05, ge=0, le=1)
+
     @classmethod
     def settings_customise_sources(
         cls,

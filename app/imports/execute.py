@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import psycopg
 
+from app import tracing
 from app.console import Refused
 from app.imports import kept, runs, trail
 from app.imports.apply import mark, mark_rule, write
@@ -66,7 +67,11 @@ class Asker(Protocol):
 def apply_plan(connection: Connection, settings: Settings, run: str, asker: Asker) -> Report:
     """Apply a plan exactly as it was made. Raises Refused with what stands in its way; then nothing was changed."""
     started = time.monotonic()
-    with connection.transaction(), psycopg.ClientCursor(connection) as cursor:
+    with (
+        tracing.span("import apply", {"annuaire.stage": "apply"}) as note,
+        connection.transaction(),
+        psycopg.ClientCursor(connection) as cursor,
+    ):
         report, plan = _found(cursor, run)
         space = Workspace(plan.number)
         _require_applicable(cursor, space, plan)
@@ -76,6 +81,8 @@ def apply_plan(connection: Connection, settings: Settings, run: str, asker: Aske
         report.guards = accept(own, asker.accepted, asker.by, now.isoformat())
         require_accepted(settings, report, asker)
         source = source_named(plan.source)
+        note("annuaire.source", plan.source)
+        note("annuaire.lines", report.read)
         basis = basis_of(cursor, source)
         if plan.base is None or basis.run != plan.base["run"]:
             raise Refused(

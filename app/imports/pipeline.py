@@ -20,6 +20,7 @@ from typing import Any
 import psycopg
 import structlog
 
+from app import tracing
 from app.console import Refused, one_line, say
 from app.imports import kept, runs
 from app.imports.execute import applied, apply_plan, prune
@@ -51,7 +52,11 @@ def import_files(settings: Settings, paths: Sequence[Path], options: Options) ->
     # Hashing a file leaves Python's turn to others: two cores hash two files.
     with ThreadPoolExecutor(HASHERS) as hashers:
         inputs = [received for found in hashers.map(inputs_of, paths) for received in found]
-    with importer(settings) as connection:
+    with (
+        tracing.in_force(settings, "annuaire-import"),
+        importer(settings) as connection,
+        tracing.span("import"),
+    ):
         reports = []
         ordered = sorted(inputs, key=lambda each: each.order)
         for draft in drafts(connection, settings, options, ordered):
@@ -142,7 +147,8 @@ def _publish(
             advance(max(0, waiting - now))
             waiting = now
 
-        edition = drain_all(settings, progress=left)
+        with tracing.span("import publish", {"annuaire.stage": "publish"}):
+            edition = drain_all(settings, progress=left)
     for report in reports:
         report.stages["publish"] = round(time.monotonic() - started, 3)
     for report in reports:
@@ -153,7 +159,7 @@ def _publish(
 def _tidy(connection: Connection, reports: Sequence[Report], options: Options) -> None:
     """Make ready for the next files: seconds of work for which nobody waited before all was published."""
     started = time.monotonic()
-    with connection.cursor() as cursor:
+    with tracing.span("import tidy", {"annuaire.stage": "tidy"}), connection.cursor() as cursor:
         for report in reports:
             Workspace(report.number).drop(cursor)
             if options.wait:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import psycopg
 import structlog
 
+from app import tracing
 from app.console import Advance, Refused, one_line
 from app.imports import runs, trail
 from app.imports.basis import Basis, basis_of, layout_key
@@ -144,7 +145,9 @@ def _finish(connection: Connection, report: Report, options: Options, *, is_plan
 def timed(report: Report, stage_name: str) -> Iterator[None]:
     """Add the seconds of this body to a stage of the report."""
     started = time.monotonic()
-    yield
+    with tracing.span(f"import {stage_name}", {"annuaire.source": report.source, "annuaire.stage": stage_name}) as note:
+        yield
+        note("annuaire.lines", report.read)
     report.stages[stage_name] = round(report.stages.get(stage_name, 0.0) + time.monotonic() - started, 3)
 
 

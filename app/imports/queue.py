@@ -16,6 +16,7 @@ import psycopg
 import structlog
 from psycopg.types.json import Jsonb
 
+from app import tracing
 from app.console import Refused, one_line
 from app.db import connect, is_passing
 from app.imports import runs, trail
@@ -125,7 +126,8 @@ def _grant(settings: Settings, spool: Spool, name: str, stop: threading.Event) -
             if row := connection.execute(TAKE, [name]).fetchone():
                 wish = Wish(*row)
                 task = Task(settings, spool, connection, RunProgress(beside, [wish.run], stop), wish)
-                task.run()
+                with tracing.span("import"):
+                    task.run()
     except Refused as busy:
         logger.info("an import goes first", detail=busy.message)
 

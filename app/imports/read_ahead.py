@@ -6,6 +6,7 @@ Reading takes Python's time, planning and applying takes PostgreSQL's: side by s
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 import psycopg
@@ -41,7 +42,9 @@ def drafts(connection: Connection, settings: Settings, options: Options, inputs:
                     draft = read_input(connection, options, each, _new_run(each))
                 while coming and len(read) < AHEAD and _is_independent(coming[0], [each, *(one for one, _ in read)]):
                     following = coming.popleft()
-                    future = reader.submit(read_input, beside, options, following, _new_run(following))
+                    future = reader.submit(
+                        copy_context().run, read_input, beside, options, following, _new_run(following)
+                    )
                     read.append((following, future))
                 yield draft
         finally:

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import structlog
 
+from app import tracing
 from app.db import connect
 from app.ldap import lock
 from app.ldap.batch import Written, apply
@@ -61,11 +62,13 @@ def step(connection: psycopg.Connection[Any], exporter: Exporter, settings: Sett
     if why:
         logger.warning("LDAP tree cannot follow the log, comparing it as a whole", reason=why)
         by = compare_sequences if _is_behind(state, changes) else compare
-        edition, written = reconcile(connection, exporter, settings.ldap_batch, by=by)
+        with tracing.span("ldap reconcile", kind="client"):
+            edition, written = reconcile(connection, exporter, settings.ldap_batch, by=by)
         return Step(state.edition, edition, edition, written, reconciled=True)
     if changes.until == state.edition:
         return Step(state.edition, state.edition, changes.edition)
-    written = apply(exporter, changes.documents, state.edition, changes.until)
+    with tracing.span("ldap batch", {"annuaire.changes": len(changes.documents)}, kind="client"):
+        written = apply(exporter, changes.documents, state.edition, changes.until)
     return Step(state.edition, changes.until, changes.edition, written)
 
 

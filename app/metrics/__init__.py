@@ -12,6 +12,7 @@ Each metric is declared in the file of its subject, and nowhere else:
     credentials   certificates, keys and lists that end               │ all of them
     trail         length and anchor of the audit trail                │
     worker        when it was last seen, duties that fail             ┘
+    traces        spans that were dropped                             counted in this process
     folders       free space where files are kept
 
 A new metric: declare a `Gauge` (or a counter) in the file of its subject, let that file show it, and give it a line in

@@ -11,10 +11,12 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import psycopg
 import structlog
 
+from app import tracing
 from app.access.peppers import PepperMissing, Peppers, former_peppers
 from app.db import connect
 from app.paging import Cursors
@@ -106,7 +108,11 @@ class Courier:
         except SecretLost as lost:
             return Outcome("unsigned", str(lost)), 0
         signed = secret.headers(key, letter.message, int(time.time()), letter.body)
-        outcome = self._sender.post(letter.url, signed, letter.body)
+        said = {"server.address": urlsplit(letter.url).hostname or ""}
+        with tracing.span("webhook", said, kind="client") as note:
+            outcome = self._sender.post(letter.url, signed | note.headers, letter.body)
+            note("annuaire.outcome", outcome.word)
+            note("http.response.status_code", outcome.status or 0)
         return outcome, round((time.monotonic() - begun) * 1_000)
 
 

@@ -23,7 +23,7 @@ import structlog
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from app.db import libpq_url, read_pool
-from app.pipelined import Reads, Statement
+from app.pipelined import Statement, reads_of
 from app.settings import Settings
 from app.standby.freshness import Freshness
 from app.standby.sources import STANDBY, Source, Standby
@@ -175,7 +175,7 @@ async def opened(settings: Settings, primary: Source) -> AsyncIterator[Watch | N
         return
     freshness = Freshness(settings.read_lag_ms / 1_000)
     history = History(freshness)
-    reads = Reads(settings, settings.read_database_url, history.require)
+    reads = reads_of(settings, settings.read_database_url, history.require)
     pool = read_pool(settings, settings.read_database_url, history.require)
     watch = Watch(primary, Standby(Source(STANDBY, reads, pool), freshness), history, settings)
     await watch.learn()

@@ -55,7 +55,7 @@ def judge(name: str, text: str, *, is_run: bool) -> None:
 
 def tables() -> str:
     """The two tables of the page, each dependency judged. Raises LicenceUnknown, LicenceNotAllowed."""
-    run, every = versions(), versions("--all-groups")
+    run, every = versions("--no-default-groups", "--all-extras"), versions("--all-groups")
     work = [name for name in every if name not in run]
     return (
         f"{len(run)} libraries are installed with annuaire:\n\n"

@@ -23,6 +23,7 @@ from app.settings import PREFIX, Settings
 from tests.builders import DOMAIN, OPERATOR, a_mailbox, a_small_directory, an_operator, publish
 from tests.faults.commands import Process, started
 from tests.harness.database import Database
+from tests.tracing.collector import Collector
 
 PATIENCE = 120.0
 HIDDEN = f"zq7canari.cache@{DOMAIN}"
@@ -42,6 +43,7 @@ class Installation:
     callers: Mapping[str, Mapping[str, str]]
     settings: Mapping[str, str]
     processes: tuple[Process, ...]
+    traces: Collector
 
     def logged(self) -> dict[str, str]:
         """All that was written to a log since the installation began."""
@@ -69,8 +71,10 @@ def installed(postgres: Postgres, slapd: Slapd, database: Database, folder: Path
         os.truncate(log, 0)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    given |= {"issuer": url}
+    traces = Collector()
+    given |= {"issuer": url, "traces_url": traces.url, "traces_ratio": "1"}
     with (
+        traces,
         started(database, folder, "serve", "--port", str(port), **given) as api,
         started(database, folder, "worker", **given) as worker,
     ):
@@ -79,7 +83,7 @@ def installed(postgres: Postgres, slapd: Slapd, database: Database, folder: Path
         told |= {"token": _token(url, told["client assertion"]), "signing key": _private(given["signing_key"])}
         callers["operator by token"] = {"Authorization": f"Bearer {told['token']}"}
         logs = {"PostgreSQL": postgres.log, "slapd": slapd.log, "our processes": folder / "words"}
-        yield Installation(url, database, folder, logs, told, callers, given, (api, worker))
+        yield Installation(url, database, folder, logs, told, callers, given, (api, worker), traces)
 
 
 def _secrets() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""No secret, hidden address or name that somebody looked for is in any log, metric, error or list of processes."""
+"""No secret, hidden address or name that somebody sought is in any log, metric, trace, error or list of processes."""
 
 import os
 import subprocess
@@ -96,6 +96,19 @@ def test_no_metric_holds_one(installation: Installation, answers: list[httpx2.Re
     metrics = httpx2.get(f"{installation.url}/metrics").text
     assert "annuaire" in metrics
     assert found(all_of(installation), {"metrics": metrics}) == []
+
+
+def test_no_trace_holds_one(installation: Installation, answers: list[httpx2.Response]) -> None:
+    assert answers
+    # Spans leave in their order: when the last one is there, all are.
+    last = {"X-Request-ID": "the-last-request"}
+    httpx2.get(f"{installation.url}/v1/edition", headers=last)
+    while not any(b"the-last-request" in body for body in installation.traces.bodies):
+        assert installation.processes[0].poll() is None
+        httpx2.get(f"{installation.url}/readyz")
+    assert sum(span.service == "annuaire-api" for span in installation.traces.spans) > len(answers)
+    sent = b"".join(installation.traces.bodies).decode("utf-8", "replace")
+    assert found(all_of(installation), {"traces": sent}) == []
 
 
 def test_no_answer_tells_a_secret(installation: Installation, answers: list[httpx2.Response]) -> None:

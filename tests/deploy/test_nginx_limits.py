@@ -21,6 +21,7 @@ from tests.access.authority import Authority
 from tests.deploy.conftest import Start
 from tests.docs.markdown import ROOT
 from tests.harness.nginx_front import CONFIGURATION, Front
+from tests.tracing.collector import Collector
 
 Connection = psycopg.Connection[Any]
 TEXT = CONFIGURATION.read_text("utf-8")
@@ -86,6 +87,17 @@ def test_whatever_the_client_says_its_address_is_the_one_it_has(start: Start) ->
     answers = [front.ask("GET", LOOKUP, headers=dict.fromkeys(names, f"192.0.2.{last}")) for last in range(6)]
     assert [answer.status for answer, _ in answers][-1] == 429
     assert answers[-1][1]["detail"] != _said_by_the_front("rate.exceeded")
+
+
+def test_nobody_outside_goes_on_in_our_traces(start: Start) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    with Collector() as collector:
+        front = start(traces_url=collector.url, traces_ratio="1")
+        front.get("/v1/edition", headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+        while not collector.named("GET /v1/edition"):
+            assert front.api.poll() is None
+            front.get("/healthz")
+    assert trace not in {span.trace for span in collector.spans}
 
 
 def test_a_flood_ends_at_the_front(start: Start, reader: dict[str, str]) -> None:
