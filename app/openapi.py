@@ -132,7 +132,11 @@ def _entry(head: str, value: Any, indent: str) -> Iterator[str]:
 
 
 def _name(name: str) -> str:
-    return name if name.isidentifier() and name not in {"null", "true", "false", "on", "off"} else json.dumps(name)
+    return (
+        name
+        if name.isascii() and name.isidentifier() and name not in {"null", "true", "false", "on", "off"}
+        else json.dumps(name)
+    )
 
 
 def document() -> str:
