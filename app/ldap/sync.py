@@ -14,7 +14,7 @@ import psycopg
 import structlog
 
 from app.db import connect
-from app.ldap import lock
+from app.ldap import aside, lock
 from app.ldap.batch import Written, apply
 from app.ldap.client import BatchRefused, Exporter, LdapFailed, WriteRefused
 from app.ldap.compare import compare, compare_sequences
@@ -66,6 +66,7 @@ def step(connection: psycopg.Connection[Any], exporter: Exporter, settings: Sett
     if changes.until == state.edition:
         return Step(state.edition, state.edition, changes.edition)
     written = apply(exporter, changes.documents, state.edition, changes.until)
+    aside.note(connection, changes.documents, written.refused)
     return Step(state.edition, changes.until, changes.edition, written)
 
 
