@@ -79,7 +79,8 @@ def libpq_url(database_url: str) -> str:
     url = make_url(database_url).set(drivername="postgresql")
     if url.query.get(WHICH_HOST) == "read-write":
         url = url.update_query_dict({WHICH_HOST: "primary"})
-    return url.render_as_string(hide_password=False)
+    # SQLAlchemy leaves the spaces of a password, which libpq refuses.
+    return url.render_as_string(hide_password=False).replace(" ", "%20")
 
 
 def sqlalchemy_url(database_url: str) -> str:

@@ -27,4 +27,16 @@ def _ldap(settings: Settings) -> Seen:
     return well(said) if held == edition else note(said, "look again: a worker brings it up within seconds")
 
 
-LOOKS: Looks = {"ldap": _ldap}
+def _set_aside(settings: Settings) -> Seen:
+    if not settings.ldap_enabled:
+        return note("LDAP is switched off (ANNUAIRE_LDAP_ENABLED)", "nothing: there is no tree")
+    aside = value(settings, "SELECT count(*) FROM ldap_aside")
+    if aside:
+        return wrong(
+            f"{aside} published mailboxes are not in the tree as they should be, all others are",
+            "annuaire ldap verify names them and says why: correct what is published of them, it is then tried again",
+        )
+    return well("the tree holds every mailbox")
+
+
+LOOKS: Looks = {"ldap": _ldap, "set aside": _set_aside}

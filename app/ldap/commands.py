@@ -9,7 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from app.console import DIFFERENCES, DONE, Refused, emit, progress
+from app.db import connect
 from app.embedded.attach import replace_tree, settings_for
+from app.ldap.aside import note_whole
 from app.ldap.batch import Written
 from app.ldap.client import LdapFailed, LdapUnreachable
 from app.ldap.rebuild import Ldif, reconcile_now
@@ -42,6 +44,8 @@ def rebuild(data_dir: DataDir = None, *, as_json: Json = False) -> None:
         else:
             ldif = Ldif(settings, advance)
             replace_tree(data_dir, ldif)
+            with connect(settings, autocommit=True) as connection:
+                note_whole(connection, ldif.refused, ldif.refused)
             report = {"way": "load", "edition": ldif.edition, "added": ldif.entries, "refused": ldif.refused}
     text = f"LDAP holds edition {report['edition']} ({report['added']} entries added)"
     emit(report, as_json=as_json, text=_with_refused(text, report["refused"]))

@@ -15,7 +15,7 @@ import structlog
 
 from app.db import connect
 from app.embedded import Slapd
-from app.ldap import lock
+from app.ldap import aside, lock
 from app.ldap.batch import Written, apply
 from app.ldap.client import Exporter
 from app.ldap.compare import Comparison, Difference, compare, portions
@@ -128,6 +128,7 @@ def reconcile(
     # Entries whose sequences were compared alone may be written in any layout.
     proved = {**_digest(proof, is_equal=not written.refused), "annuaireLayout": [LAYOUT]} if by is compare else {}
     _settle(exporter, before, proof, proved)
+    aside.note_whole(connection, written.refused, written.refused)
     return proof.edition, written
 
 

@@ -15,7 +15,7 @@ import structlog
 
 from app import tracing
 from app.db import connect
-from app.ldap import lock
+from app.ldap import aside, lock
 from app.ldap.batch import Written, apply
 from app.ldap.client import BatchRefused, Exporter, LdapFailed, WriteRefused
 from app.ldap.compare import compare, compare_sequences
@@ -69,6 +69,7 @@ def step(connection: psycopg.Connection[Any], exporter: Exporter, settings: Sett
         return Step(state.edition, state.edition, changes.edition)
     with tracing.span("ldap batch", {"annuaire.changes": len(changes.documents)}, kind="client"):
         written = apply(exporter, changes.documents, state.edition, changes.until)
+    aside.note(connection, changes.documents, written.refused)
     return Step(state.edition, changes.until, changes.edition, written)
 
 

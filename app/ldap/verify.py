@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from app.db import connect
-from app.ldap import lock
+from app.ldap import aside, lock
 from app.ldap.client import Exporter, LdapFailed
 from app.ldap.compare import Difference, compare, compare_some
 from app.ldap.documents import snapshot
@@ -52,15 +52,17 @@ def verify(settings: Settings, progress: Callable[[int], None] | None = None) ->
         Exporter(settings.ldap_uri, settings.ldap_suffix) as exporter,
     ):
         entries, suspects = _pass(connection, exporter, progress)
-        with lock.waiting(connection), snapshot(connection):
-            before = founded(connection, exporter)
-            proof = root(connection)
-            made = catch_up(connection, exporter, settings)
-            if made.edition != proof.edition:
-                raise LdapFailed(f"the tree is at edition {made.edition}, the publication at {proof.edition}")
-            differences = _confirmed(connection, exporter, suspects)
-            if not differences:
-                _set_digest(exporter, proof)
+        with lock.waiting(connection):
+            with snapshot(connection):
+                before = founded(connection, exporter)
+                proof = root(connection)
+                made = catch_up(connection, exporter, settings)
+                if made.edition != proof.edition:
+                    raise LdapFailed(f"the tree is at edition {made.edition}, the publication at {proof.edition}")
+                differences = _confirmed(connection, exporter, suspects)
+                if not differences:
+                    _set_digest(exporter, proof)
+            aside.note_whole(connection, [difference.name for difference in differences], made.written.refused)
     return Verified(
         edition=proof.edition,
         epoch=proof.epoch,

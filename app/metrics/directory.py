@@ -12,7 +12,7 @@ from app.metrics.measured import Gauge
 STATE = """
 SELECT d.edition AS now, coalesce((SELECT loaded FROM source WHERE name = 'liste_blanche'), false) AS has_white_list,
        ARRAY(SELECT version_num FROM alembic_version) AS versions, (SELECT count(*) FROM pending) AS waiting,
-       obj_description('alembic_version'::regclass, 'pg_class') AS promise
+       obj_description('alembic_version'::regclass, 'pg_class') AS promise, (SELECT count(*) FROM ldap_aside) AS aside
 FROM directory d
 """
 # State and lag of one moment, the fields of both in their order.
@@ -30,6 +30,7 @@ CHANNEL_EDITION = Gauge("annuaire_channel_edition", "Edition that a channel hold
 CHANNEL_LAG = Gauge("annuaire_channel_lag_seconds", "Age of the oldest that it does not hold", ("channel",))
 CHANNEL_LATE = Gauge("annuaire_channel_late", "1 = its lag is beyond its limit", ("channel",))
 LDAP_SEEN = Gauge("annuaire_ldap_seen_seconds", "Since the worker last saw the tree")
+LDAP_ASIDE = Gauge("annuaire_ldap_set_aside", "Published mailboxes that the tree cannot hold")
 KEPT = Gauge("annuaire_feed_kept_seconds", "Age of the oldest change in the feed")
 ABSENT = Gauge("annuaire_snapshot_absent_seconds", "Since when withdrawn files have no successor")
 WEBHOOKS = Gauge("annuaire_webhooks", "Webhooks by state", ("state",))
@@ -38,7 +39,7 @@ WEBHOOKS = Gauge("annuaire_webhooks", "Webhooks by state", ("state",))
 class State(NamedTuple):
     """What the database says of itself: edition, white list in force, revisions of its schema, ids that wait.
 
-    `promise`: which other code the schema serves (app.schema.standing).
+    `promise`: which other code the schema serves (app.schema.standing). `set_aside`: mailboxes that LDAP cannot hold.
     """
 
     edition: int
@@ -46,6 +47,7 @@ class State(NamedTuple):
     versions: list[str]
     pending: int
     promise: str | None
+    set_aside: int
 
 
 def shown(state: State, lag: Lag, late: Collection[str]) -> Iterator[Metric]:
@@ -58,6 +60,7 @@ def shown(state: State, lag: Lag, late: Collection[str]) -> Iterator[Metric]:
     yield CHANNEL_LAG.by({(channel,): getattr(lag, channel) or 0 for channel in CHANNELS})
     yield CHANNEL_LATE.by({(channel,): channel in late for channel in CHANNELS})
     yield LDAP_SEEN.at(math.nan if lag.ldap_seen is None else lag.ldap_seen)
+    yield LDAP_ASIDE.at(state.set_aside)
     yield KEPT.at(lag.feed_kept or 0)
     yield ABSENT.at(lag.snapshot_absent or 0)
     yield WEBHOOKS.by({(each,): getattr(lag, f"webhooks_{each}") for each in WEBHOOK_STATES})

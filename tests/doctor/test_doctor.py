@@ -99,6 +99,11 @@ def _unreadable_authority(world: World) -> Mapping[str, Any]:
     return {"client_ca_file": world.folder / "none.pem", "client_crl": world.folder / "none.crl"}
 
 
+def _set_aside(world: World) -> Mapping[str, Any]:
+    world.connection.execute("INSERT INTO ldap_aside (address) VALUES ('a@b.mssante.fr')")
+    return {"ldap_enabled": True}
+
+
 def _given_up(world: World) -> None:
     world.connection.execute(
         "INSERT INTO operator (id, name) VALUES ('a', 'A');"
@@ -156,6 +161,7 @@ CASES: Mapping[str, Case] = {
     "backups": Case(False, "cannot archive", _not_archived),
     "imports": Case(False, "failed: finess", sql(f"{RUN} 'failed', now())")),
     "ldap": Case(False, "", setting(ldap_enabled=True, ldap_uri="ldap://127.0.0.1:1")),
+    "set aside": Case(False, "1 published", _set_aside),
     "client certificates": Case(False, "none can be checked", _unreadable_authority),
     "certificates": Case(False, "first to end", _old_certificate),
     "operators' credentials": Case(

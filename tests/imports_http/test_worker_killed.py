@@ -18,6 +18,7 @@ from app.imports import queue
 from app.imports.queue import MOST_ATTEMPTS
 from app.publication.digest import root
 from app.settings import PREFIX, Settings
+from tests.faults.report import Tell, Tried
 from tests.harness.database import Database, cloned
 from tests.imports.files import run_one, written
 from tests.imports_http.conftest import PATIENCE, ROWS, Connection, Headers, mailboxes, settled, upload
@@ -116,6 +117,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_does_nothing_twice(
     migrated: Postgres,
     api_settings: Settings,
     tmp_path: Path,
+    tell: Tell,
     point: str,
 ) -> None:
     wish, lock = POINTS[point]
@@ -136,6 +138,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_does_nothing_twice(
     assert root(registry).root == expected
     assert list(api_settings.spool_dir.glob("*-upload-*")) == []
     assert registry.execute("SELECT count(*) FROM import_run").fetchone() == (1,)
+    tell(Tried("F12", "a job of the worker is begun twice", 1, 0, 0))
 
 
 def test_a_file_on_which_every_worker_dies_is_given_up(

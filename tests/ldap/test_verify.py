@@ -111,6 +111,29 @@ def test_a_mailbox_that_ldap_cannot_hold_is_said_everywhere(
     found = verify(ldap_settings)
     assert [(difference.kind, difference.name) for difference in found.differences] == [("missing", long)]
     assert "245" in str(found.differences[0].reason)
+    assert set_aside(world) == [(long, 1)]
+
+
+def set_aside(connection: psycopg.Connection[Any]) -> list[tuple[str, int]]:
+    found = connection.execute("SELECT address, tries FROM ldap_aside").fetchall()
+    connection.rollback()
+    return found
+
+
+def test_one_that_was_set_aside_is_tried_with_the_whole_tree_and_forgotten_when_it_goes(
+    world: psycopg.Connection[Any], ldap_settings: Settings
+) -> None:
+    long = "a" * 230 + "@ch-exemple.mssante.fr"
+    add(world, long)
+    # What follows the log inside the snapshot of `verify` is noted after it.
+    assert verify(ldap_settings).counts == {"missing": 1}
+    assert set_aside(world) == [(long, 1)]
+    _, written = reconcile_now(ldap_settings)
+    assert list(written.refused) == [long]
+    assert set_aside(world) == [(long, 2)]
+    hide(world, long)
+    sync_once(ldap_settings)
+    assert set_aside(world) == []
 
 
 @pytest.fixture

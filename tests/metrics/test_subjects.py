@@ -57,6 +57,13 @@ def test_a_run_that_goes_on_is_told_and_one_that_was_killed_is_not(client: TestC
     assert scraped(client).value("annuaire_import_running_seconds", source="mssante", phase="other") is not None
 
 
+def test_mailboxes_that_ldap_cannot_hold_are_counted(client: TestClient, registry: Connection) -> None:
+    assert scraped(client).value("annuaire_ldap_set_aside") == 0
+    registry.execute("INSERT INTO ldap_aside (address) VALUES ('a@b.mssante.fr')")
+    registry.commit()
+    assert scraped(client).value("annuaire_ldap_set_aside") == 1
+
+
 def test_callers_at_their_limit_are_counted_and_yesterday_is_not(client: TestClient, registry: Connection) -> None:
     registry.execute("INSERT INTO api_key (id, name, digest, scopes, budget) VALUES ('k', 'k', '\\x00', '{read}', 10)")
     today = "(now() AT TIME ZONE 'Europe/Paris')::date"

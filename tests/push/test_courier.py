@@ -19,6 +19,7 @@ from app.push.retention import prune
 from app.push.subscriptions import REPLAY, Owner
 from app.settings import Settings
 from tests.builders import OPERATOR, publish
+from tests.faults.report import Tell, Tried
 from tests.harness.database import Database
 from tests.push.conftest import Connection, deliver, hurry, subscribe
 from tests.push.receiver import Receiver
@@ -128,7 +129,13 @@ def test_a_receiver_that_was_down_gets_the_same_letter_then_the_rest(
 
 
 def test_a_courier_that_died_on_the_way_is_followed_by_one_with_the_same_letter(
-    person: int, registry: Connection, clock: Connection, courier: Courier, receiver: Receiver, push_settings: Settings
+    person: int,
+    registry: Connection,
+    clock: Connection,
+    courier: Courier,
+    receiver: Receiver,
+    push_settings: Settings,
+    tell: Tell,
 ) -> None:
     subscribe(clock, push_settings, receiver.url)
     edition = change(registry, "UN")
@@ -139,6 +146,7 @@ def test_a_courier_that_died_on_the_way_is_followed_by_one_with_the_same_letter(
     assert state(clock) == edition
     assert len({(got.message, got.body) for got in receiver.got}) == 1
     assert len(receiver.got) == 2
+    tell(Tried("F12", "a webhook is sent the same letter twice", 1, 0, 0))
 
 
 def test_a_receiver_that_never_answers_is_given_up_and_its_operator_told(
