@@ -67,7 +67,11 @@ fuzz: setup ## atheris drives every parser of what others send for a minute each
 fuzz-api: setup system-test ## every kind of caller asks all that openapi/annuaire.yaml lets it ask (about ten minutes)
 	$(BIN)/python -m tests.described $(ARGS)
 
-check: setup system-test ## what CI runs: format, lint, types, import contract, OpenAPI drift, locks and squawk of migrations, all tests
+check: setup system-test ## what CI runs: format, lint, types, import contract, OpenAPI drift, advisories, locks and squawk of migrations, all tests
+	$(MAKE) --no-print-directory -j 2 code test
+
+# Beside the tests, which leave a fifth of two cores to it.
+code: setup ## everything of check but the tests
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
@@ -75,7 +79,6 @@ check: setup system-test ## what CI runs: format, lint, types, import contract, 
 	$(BIN)/python -m app.openapi --check openapi/annuaire.yaml
 	$(MAKE) --no-print-directory audit
 	$(BIN)/python -m tests.migrations.measured --check
-	$(MAKE) --no-print-directory test
 
 bench: setup ## the benchmark table: each figure beside its limit, measured in the same run
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -101,7 +101,7 @@ def loaded(migrated: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iter
     chance=st.randoms(use_true_random=False),
     accepted=st.sampled_from([(), NAMES]),
 )
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=28, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_file_costs_its_lines_or_is_refused_with_its_place_and_changes_nothing_else(
     loaded: Settings, tmp_path: Path, name: str, mutation: Mutation, chance: random.Random, accepted: tuple[str, ...]
 ) -> None:

@@ -178,7 +178,7 @@ ROWS = {
 DAY = st.fixed_dictionaries({name: st.lists(row, max_size=5) for name, row in ROWS.items()})
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(DAY, DAY, st.permutations(NAMES), st.permutations(NAMES))
 def test_any_history_ends_where_its_last_day_begins(
     registry: Connection,
