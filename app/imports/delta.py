@@ -7,6 +7,7 @@ formula costs its line. Lines of empty cells are blank, and those below the last
 import csv
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +39,10 @@ FAULTS = {
 def delimiter_of(line: str) -> str | None:
     """What separates the labels of a delta's header line; None when the line is no such header."""
     for delimiter in DELIMITERS:
-        if {OPERATION, KIND} <= {_plain(label) for label in _split(line, delimiter)}:
-            return delimiter
+        # A quote that is not closed: a line of some other file.
+        with suppress(BadLine):
+            if {OPERATION, KIND} <= {_plain(label) for label in _split(line, delimiter)}:
+                return delimiter
     return None
 
 

@@ -42,7 +42,9 @@ def recognise(text: Text) -> Layout:
         return _white_list(text, body)
     if start == b"{":
         return _finess_plus(text, body)
-    return _lines(text, [_decoded(line) for line in body[: MAX_LINE + 1].splitlines()[:3]])
+    # Lines end as the parser ends them: a lone carriage return ends none.
+    lines = [line.removesuffix(b"\r") for line in body[: MAX_LINE + 2].split(b"\n", 3)[:3]]
+    return _lines(text, [_decoded(line) for line in lines])
 
 
 def _require_text(text: Text, head: bytes) -> None:
@@ -59,7 +61,7 @@ def _require_text(text: Text, head: bytes) -> None:
 
 
 def _lines(text: Text, lines: Sequence[str]) -> Layout:
-    if not lines or len(lines[0]) > MAX_LINE:
+    if not lines[0] or len(lines[0]) > MAX_LINE:
         raise FileRefused("header.too_long", f"{text.name}: line 1 is empty or longer than {MAX_LINE} bytes.")
     if control := CONTROL.search(lines[0]):
         raise FileRefused(
