@@ -50,7 +50,8 @@ HOLDERS = (
 )
 PERSONS = """
 SELECT key, document::json -> 'practitioner' ->> 'rpps', document::json -> 'practitioner' ->> 'family'
-FROM publication WHERE kind = 'mailbox' AND document::json -> 'practitioner' ->> 'rpps' IS NOT NULL
+FROM publication WHERE kind = 'mailbox' AND EXISTS (SELECT FROM publication p WHERE p.kind = 'practitioner'
+  AND p.key = '8' || (publication.document::json -> 'practitioner' ->> 'rpps'))
 ORDER BY md5(key) LIMIT %s
 """
 

@@ -100,7 +100,7 @@ async def _soaked(
     say(f"{capacity:.0f} a second; {length.seconds:g} s at {length.share:.0%} of it")
     kinds = traffic.kinds(capacity * length.share)
     chance = random.Random(1)  # noqa: S311 - a test
-    with Samples(processes, directory.settings.database_url, length.seconds / length.samples) as samples:
+    with Samples(processes, directory.settings.database_url, length.seconds / length.samples, port) as samples:
         end = time.monotonic() + length.seconds
         while (left := end - time.monotonic()) > 0:
             await arrivals.play(arrivals.schedule(kinds, min(WINDOW, left), chance), 0.0)

@@ -17,6 +17,8 @@ SELECT count(*) FILTER (WHERE application_name LIKE 'annuaire-api%'),
        count(*) FILTER (WHERE state = 'idle in transaction' AND state_change < now() - interval '30 seconds')
 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
+# /proc/net/tcp, st.
+ESTABLISHED = "01"
 
 
 class Held(NamedTuple):
@@ -66,13 +68,25 @@ def family(pid: int) -> list[int]:
     return found
 
 
-class Samples:
-    """Looks every so many seconds while it is entered. `series`: values by (process, what), beside `moments`."""
+def clients_of(port: int) -> int:
+    """Connections of clients that are open at a port of this machine: how many there are is the clients' doing.
 
-    def __init__(self, processes: Mapping[str, int], dsn: str, interval: float) -> None:
+    Those that a client has closed and the server has not are not among them: they are what may leak.
+    """
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:])
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == ESTABLISHED for row in rows)
+
+
+class Samples:
+    """Looks every so many seconds while it is entered. `series`: values by (process, what), beside `moments`.
+
+    `port`: of the API, whose clients are none of its files.
+    """
+
+    def __init__(self, processes: Mapping[str, int], dsn: str, interval: float, port: int) -> None:
         self.moments: list[float] = []
         self.series: dict[tuple[str, str], list[float]] = defaultdict(list)
-        self._processes, self._dsn, self._interval = processes, dsn, interval
+        self._processes, self._dsn, self._interval, self._port = processes, dsn, interval, port
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look)
 
@@ -94,6 +108,7 @@ class Samples:
         for name, pid in self._processes.items():
             for what, value in held_by(pid)._asdict().items():
                 self.series[name, what].append(value)
+        self.series["API", "files"][-1] -= clients_of(self._port)
         api, worker, forgotten = connection.execute(CONNECTIONS).fetchone() or (0, 0, 0)
         self.series["API", "connections"].append(api)
         self.series["worker", "connections"].append(worker)
