@@ -38,9 +38,10 @@ class Standby(Postgres):
     def follow(self) -> None:
         """Come back when everything is replayed that was committed at the primary by now."""
         with psycopg.connect(self._primary.dsn("postgres"), autocommit=True) as connection:
-            # Commits of the tests' clusters do not wait for the log; one that does writes all before it.
+            # Commits of the tests' clusters do not wait for the log; one that does, and has something in it, writes all
+            # before it.
             connection.execute("SET synchronous_commit = on")
-            connection.execute("SELECT pg_current_xact_id()")
+            connection.execute("SELECT pg_logical_emit_message(true, 'annuaire', 'follow')")
             (end,) = connection.execute("SELECT pg_current_wal_lsn()::text").fetchone() or ("",)
         until(lambda: self.run("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", end) is True, "the replica follows")
 
