@@ -38,6 +38,8 @@ def test_every_setting_command_code_and_route_has_its_place(built: Path) -> None
 def test_a_link_to_a_file_of_the_checkout_leads_to_its_page_or_names_it(built: Path) -> None:
     tutorial = page(built, "tutorials/developer")
     assert 'href="../reference/problems.html"' in tutorial
+    # The navigation leads there too: the link itself must not have become the name of a folder.
+    assert "openapi/problems" not in tutorial
     assert "app/mailboxes/use.toml" in page(built, "resolving")
     assert "use.toml" not in "".join(re.findall(r'href="([^"]*)"', page(built, "resolving")))
 

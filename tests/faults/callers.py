@@ -3,13 +3,14 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
 import httpx2
 import psycopg
 
 from tests.builders import DOMAIN, RPPS
+from tests.harness.threads import at_work
 
 CALLERS = 2
 # Between one change and the next; the first turn may have begun before.
@@ -31,17 +32,8 @@ class Callers:
         self._turns = [0] * CALLERS
         self._stop = threading.Event()
 
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        threads = [threading.Thread(target=self._call, args=(number,)) for number in range(CALLERS)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            for thread in threads:
-                thread.join()
+    def at_work(self) -> AbstractContextManager[None]:
+        return at_work(self._call, CALLERS, self._stop)
 
     def settled(self, phase: str) -> None:
         """Until each of them has had so many turns since, and all of them were answered."""

@@ -8,8 +8,8 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import httpx2
@@ -18,6 +18,7 @@ import psycopg
 from tests.builders import FINESS
 from tests.faults.gate import until
 from tests.faults.history import History, contradicted, lost
+from tests.harness.threads import at_work
 
 Connection = psycopg.Connection[Any]
 DONE = frozenset({200, 201, 204})
@@ -46,18 +47,9 @@ class Clients:
         self.count, self._seed = count, seed
         self._stop = threading.Event()
 
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
+    def at_work(self) -> AbstractContextManager[None]:
         """They write until this ends; each ends its last write first, if the API answers within PATIENCE."""
-        threads = [threading.Thread(target=self._run, args=(number,)) for number in range(self.count)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            for thread in threads:
-                thread.join()
+        return at_work(self._run, self.count, self._stop)
 
     def wait_for_all(self, since: float) -> float:
         """Until each of them was told since then that a write is done. Returns the seconds that it took."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -89,6 +89,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@example({"A·": None})
 @given(JSON_VALUES)
 def test_yaml_scalars_are_json_and_lines_are_lines(value: Any) -> None:
     for line in as_yaml(value):

@@ -3,7 +3,7 @@
 import itertools
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +17,7 @@ from tests.builders import a_practitioner, a_structure, an_operator, publish
 from tests.harness.database import TEMPLATE
 from tests.harness.directory import directory
 from tests.harness.standby import Standby
+from tests.harness.threads import at_work
 from tests.mailbox_writes.operators import Operator, domain_of, org
 
 WRITERS = 4
@@ -82,18 +83,8 @@ class Writers:
         self.acknowledged: list[str] = []
         self.statuses: set[int] = set()
 
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        threads = [threading.Thread(target=self._write, args=(number,)) for number in range(WRITERS)]
-        self._stop.clear()
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            for thread in threads:
-                thread.join()
+    def at_work(self) -> AbstractContextManager[None]:
+        return at_work(self._write, WRITERS, self._stop)
 
     def _write(self, writer: int) -> None:
         while not self._stop.is_set():
