@@ -1,10 +1,16 @@
 """TCP ports on the loopback address: a free one, or a clear word about a taken one."""
 
+import itertools
+import os
 import socket
 
 from app.console import Refused
 
 LOOPBACK = "127.0.0.1"
+# Below those that kernels give to clients (Linux 32768, RFC 6335 49152), above those of well-known servers.
+FIRST_PORT, LAST_PORT = 20_000, 32_000
+_SPAN = LAST_PORT - FIRST_PORT
+_ports = (FIRST_PORT + (os.getpid() * 1009 + count) % _SPAN for count in itertools.count())
 
 
 class PortTaken(Refused):
@@ -12,11 +18,19 @@ class PortTaken(Refused):
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment; the kernel does not hand it out twice in a row."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
+    """A port that nobody listens on at this moment, and that no client is given: it stays free until it is bound.
+
+    Each process goes through the ports from another one on, so two that look at once seldom find the same.
+    Raises PortTaken.
+    """
+    for port in itertools.islice(_ports, _SPAN):
+        with socket.socket() as probe:
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
         return port
+    raise PortTaken(f"every port from {FIRST_PORT} to {LAST_PORT} on {LOOPBACK} is taken", "port.taken")
 
 
 def require_free(port: int, *, use: str, option: str) -> None:
