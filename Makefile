@@ -28,6 +28,7 @@ system:
 
 system-test: setup
 	@PYTHON="$(PYTHON)" deploy/packages.sh test
+	@$(BIN)/python -m tests.harness.newer_slapd
 
 .venv/.locked: uv.lock pyproject.toml | system
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -83,7 +84,7 @@ code: setup ## everything of check but the tests
 bench: setup ## the benchmark table: each figure beside its limit, measured in the same run
 	$(BIN)/python -m tests.bench $(ARGS)
 
-soak: setup ## half of what this machine carries, for ten minutes: no error, and nothing grows (ARGS="--seconds 60" for less)
+soak: setup system-test ## half of what this machine carries, for ten minutes: no error, and nothing grows (ARGS="--seconds 60" for less)
 	$(BIN)/python -m tests.soak $(ARGS)
 
 bench-import: setup ## the nation's files: first load and next day, each stage beside raw COPY (about 10 minutes)

@@ -158,6 +158,7 @@ class Settings(BaseSettings):
     former_signing_keys: Paths = None
 
     pg_bin: Path | None = None
+    slapd_root: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     drain_lock_ms: int = Field(100, ge=1)
     publish_wide: int = Field(1_000, ge=1)

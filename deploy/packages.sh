@@ -31,6 +31,8 @@ if [ "${1:-run}" = test ]; then
     command -v nft >/dev/null || need nftables
     # For promtool alone: no server of it runs.
     command -v promtool >/dev/null || need prometheus
+    # A newer slapd beside an older one (tests/harness/newer_slapd.py).
+    command -v patchelf >/dev/null || need patchelf
     command -v postmap >/dev/null || need postfix
     [ -e /usr/lib/postfix/postfix-ldap.so ] || [ -e /usr/lib/postfix/dict_ldap.so ] || need postfix-ldap
     command -v doveadm >/dev/null || need dovecot-core

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from app.embedded import Postgres, Slapd, free_port
+from app.embedded import Postgres, Slapd, binaries, free_port
 from app.settings import CREDENTIALS, PREFIX, Settings
 from tests.harness.database import Database, cloned, make_template
 from tests.harness.directory import directory
@@ -23,6 +23,7 @@ hypothesis_settings.register_profile("annuaire", deadline=None)
 hypothesis_settings.load_profile("annuaire")
 
 
+SLAPD_ROOT = "ANNUAIRE_SLAPD_ROOT"
 # Of a module each, and seconds to make.
 COSTLY = frozenset({"asked", "built", "filled", "running"})
 
@@ -36,10 +37,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_settings() -> None:
-    """The settings of the developer's shell must not decide a test; the folder of PostgreSQL may."""
+    """The settings of the developer's shell must not decide a test; where PostgreSQL and slapd lie may."""
     ours = [name for name in os.environ if name == CREDENTIALS or name.startswith(PREFIX)]
-    for name in [name for name in ours if name != "ANNUAIRE_PG_BIN"]:
+    for name in [name for name in ours if name not in {"ANNUAIRE_PG_BIN", SLAPD_ROOT}]:
         del os.environ[name]
+    binaries.ROOT = Path(os.environ.get(SLAPD_ROOT, "/"))
 
 
 @pytest.fixture(scope="session")

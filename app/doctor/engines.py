@@ -14,11 +14,11 @@ def _postgres(settings: Settings) -> Seen:
     return well(f"PostgreSQL {binaries.major} in {binaries.folder} (used by annuaire up)")
 
 
-def _slapd(_: Settings) -> Seen:
+def _slapd(settings: Settings) -> Seen:
     try:
-        return well(f"{find_slapd().slapd} (used by annuaire up)")
+        return well(f"{find_slapd(settings.slapd_root).slapd} (used by annuaire up)")
     except Refused as refusal:
-        return note(refusal.message, "install slapd")
+        return note(refusal.message, "install slapd, or name the folder it lies in: ANNUAIRE_SLAPD_ROOT")
 
 
 LOOKS: Looks = {"postgres binaries": _postgres, "slapd binaries": _slapd}

@@ -3,6 +3,8 @@
 from ldap3 import BASE, NONE, Connection, Server
 
 from app.doctor.finding import PATIENCE, Looks, Seen, note, value, well, wrong
+from app.ldap.client import Exporter, LdapFailed
+from app.ldap.version import is_frugal, text
 from app.settings import Settings
 
 
@@ -39,4 +41,22 @@ def _set_aside(settings: Settings) -> Seen:
     return well("the tree holds every mailbox")
 
 
-LOOKS: Looks = {"ldap": _ldap, "set aside": _set_aside}
+def _version(settings: Settings) -> Seen:
+    if not settings.ldap_enabled:
+        return note("LDAP is switched off (ANNUAIRE_LDAP_ENABLED)", "nothing: there is no slapd")
+    try:
+        with Exporter(settings.ldap_uri, settings.ldap_suffix) as exporter:
+            version = exporter.version()
+    except LdapFailed as error:
+        return note(str(error), "look again as the user who writes the tree, over ANNUAIRE_LDAP_URI of the worker")
+    said = f"OpenLDAP {text(version)}"
+    if is_frugal(version):
+        return well(said)
+    return note(
+        f"{said} never gives back what a transaction took: some 15 to 40 MB for 10 000 changes",
+        "start slapd again before its machine is short of memory, or take 2.6"
+        ' (docs/operations.md, "The memory of slapd grows")',
+    )
+
+
+LOOKS: Looks = {"ldap": _ldap, "slapd version": _version, "set aside": _set_aside}

@@ -61,7 +61,7 @@ def replace_tree(data_dir: Path, ldif: Iterable[bytes]) -> None:
     """
     run = read_run(data_dir)
     port = int(run.ldap.rpartition(":")[2])
-    slapd = Slapd(data_dir, port=port, suffix=run.ldap_suffix)
+    slapd = Slapd(data_dir, port=port, suffix=run.ldap_suffix, root=read_settings().slapd_root)
     slapd.build(ldif)
     with Lock(Path(run.data_dir) / PAUSE).acquire(patience=SWAP_PATIENCE):
         slapd.install(patience=SWAP_PATIENCE)

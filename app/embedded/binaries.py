@@ -11,26 +11,23 @@ from app.console import Refused
 
 OLDEST_POSTGRES = 15
 DEBIAN_POSTGRES = Path("/usr/lib/postgresql")
-# slapd is a system program: its folders are absent from an ordinary user's PATH.
-SLAPD_FOLDERS = (Path("/usr/sbin"), Path("/usr/local/sbin"), Path("/usr/libexec"), Path("/usr/local/libexec"))
-SLAPD_MODULES = tuple(
-    Path(folder)
-    for folder in (
-        "/usr/lib/ldap",
-        "/usr/lib64/openldap",
-        "/usr/lib/openldap",
-        "/usr/libexec/openldap",
-        "/usr/local/libexec/openldap",
-    )
+ROOT = Path("/")
+# Below a root: a distribution's folders, then those of an OpenLDAP that lies in a folder of its own. slapd is a system
+# program: its folders are absent from an ordinary user's PATH.
+SLAPD_FOLDERS = ("usr/sbin", "usr/local/sbin", "usr/libexec", "usr/local/libexec", "libexec", "sbin")
+SLAPD_MODULES = (
+    "usr/lib/ldap",
+    "usr/lib64/openldap",
+    "usr/lib/openldap",
+    "usr/libexec/openldap",
+    "usr/local/libexec/openldap",
+    "libexec/openldap",
 )
-SLAPD_SCHEMAS = tuple(
-    Path(folder)
-    for folder in (
-        "/etc/ldap/schema",
-        "/etc/openldap/schema",
-        "/usr/share/openldap/schema",
-        "/usr/local/etc/openldap/schema",
-    )
+SLAPD_SCHEMAS = (
+    "etc/ldap/schema",
+    "etc/openldap/schema",
+    "usr/share/openldap/schema",
+    "usr/local/etc/openldap/schema",
 )
 
 
@@ -58,6 +55,8 @@ class SlapdBinaries:
     slapmodify: Path
     modules: Path
     schemas: Path
+    # Which library speaks TLS: the two do not take the same settings (app.embedded.slapd_listeners).
+    is_openssl: bool
 
 
 def find_postgres(chosen: Path | None = None, *, major: int | None = None) -> PostgresBinaries:
@@ -84,21 +83,28 @@ def find_postgres(chosen: Path | None = None, *, major: int | None = None) -> Po
     return best
 
 
-def find_slapd() -> SlapdBinaries:
-    """slapd, its tools, modules and standard schemas. Raises EngineMissing."""
-    slapd = _system_program("slapd")
+def find_slapd(root: Path | None = None) -> SlapdBinaries:
+    """slapd, its tools, modules and standard schemas, below `root` (setting `slapd_root`) alone, else where they are.
+
+    Raises EngineMissing.
+    """
+    top = root or ROOT
+    slapd = _system_program("slapd", top)
     if slapd is None:
-        raise EngineMissing("no slapd found in /usr/sbin or on the PATH: install the package slapd")
-    modules = next((folder for folder in SLAPD_MODULES if any(folder.glob("back_mdb*"))), None)
+        where = f"below {top} (ANNUAIRE_SLAPD_ROOT)" if root else "in /usr/sbin or on the PATH"
+        raise EngineMissing(f"no slapd found {where}: install the package slapd")
+    modules = next((top / folder for folder in SLAPD_MODULES if any((top / folder).glob("back_mdb*"))), None)
     if modules is None:
         raise EngineMissing(
-            f"{slapd} has no module back_mdb in {_listed(SLAPD_MODULES)}: install OpenLDAP's server with back-mdb"
+            f"{slapd} has no module back_mdb in {_listed(top, SLAPD_MODULES)}: install OpenLDAP's server with back-mdb"
         )
-    schemas = next((folder for folder in SLAPD_SCHEMAS if (folder / "inetorgperson.ldif").exists()), None)
+    schemas = next((top / folder for folder in SLAPD_SCHEMAS if (top / folder / "inetorgperson.ldif").exists()), None)
     if schemas is None:
-        raise EngineMissing(f"no inetorgperson.ldif in {_listed(SLAPD_SCHEMAS)}: install OpenLDAP's standard schemas")
-    slapadd, slapindex, slapmodify = (_slapd_tool(slapd, name) for name in ("slapadd", "slapindex", "slapmodify"))
-    return SlapdBinaries(slapd, slapadd, slapindex, slapmodify, modules, schemas)
+        raise EngineMissing(
+            f"no inetorgperson.ldif in {_listed(top, SLAPD_SCHEMAS)}: install OpenLDAP's standard schemas"
+        )
+    slapadd, slapindex, slapmodify = (_slapd_tool(slapd, name, top) for name in ("slapadd", "slapindex", "slapmodify"))
+    return SlapdBinaries(slapd, slapadd, slapindex, slapmodify, modules, schemas, is_openssl=not _is_gnutls(slapd))
 
 
 def _debian_folders() -> list[Path]:
@@ -123,21 +129,30 @@ def _postgres_major(folder: Path) -> int:
     return int(version[1])
 
 
-def _system_program(name: str) -> Path | None:
+def _system_program(name: str, top: Path) -> Path | None:
     for folder in SLAPD_FOLDERS:
-        if os.access(folder / name, os.X_OK):
-            return folder / name
-    found = shutil.which(name)
+        if os.access(top / folder / name, os.X_OK):
+            return top / folder / name
+    # Whoever names a root wants no other slapd.
+    found = shutil.which(name) if top == ROOT else None
     return Path(found) if found else None
 
 
-def _slapd_tool(slapd: Path, name: str) -> Path:
+def _slapd_tool(slapd: Path, name: str, top: Path) -> Path:
     tool = slapd.with_name(name)
-    found = tool if tool.exists() else _system_program(name)
+    found = tool if tool.exists() else _system_program(name, top)
     if found is None:
         raise EngineMissing(f"{name} is missing beside {slapd}: install the whole package slapd")
     return found
 
 
-def _listed(folders: tuple[Path, ...]) -> str:
-    return ", ".join(map(str, folders))
+def _is_gnutls(slapd: Path) -> bool:
+    """Debian's slapd before 2.6 speaks TLS by GnuTLS, all others by OpenSSL; no option of slapd tells."""
+    answer = subprocess.run(["ldd", str(slapd)], capture_output=True, text=True, check=False, timeout=10)  # noqa: S603, S607 - the C library's own
+    if answer.returncode != 0:
+        raise EngineMissing(f"{slapd} is no program that runs here: {(answer.stderr or answer.stdout).strip()}")
+    return "libgnutls" in answer.stdout
+
+
+def _listed(top: Path, folders: tuple[str, ...]) -> str:
+    return ", ".join(str(top / folder) for folder in folders)

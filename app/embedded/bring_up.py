@@ -58,7 +58,13 @@ def _start_engines(options: Options, supervisor: Supervisor) -> Run:
     settings = read_settings()
     data_dir = options.data_dir
     postgres = Postgres(data_dir, bin_dir=settings.pg_bin)
-    slapd = Slapd(data_dir, port=options.ldap_port, suffix=settings.ldap_suffix, public=Listeners.of(settings))
+    slapd = Slapd(
+        data_dir,
+        port=options.ldap_port,
+        suffix=settings.ldap_suffix,
+        public=Listeners.of(settings),
+        root=settings.slapd_root,
+    )
     supervisor.start(postgres)
     db.upgrade(postgres.dsn())
     supervisor.start(slapd, is_paused=partial(is_locked, data_dir / PAUSE))

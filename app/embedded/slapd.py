@@ -34,19 +34,26 @@ class Slapd:
     """The server below `data_dir/ldap`, on `ldap://127.0.0.1:<port>`.
 
     As root it runs as an unprivileged account. Only the uid that made this object may write, over `ldapi_uri`.
-    `public` is where it is reached from outside. The tree is empty, without even a suffix entry, until `load` or the
-    first write.
+    `public` is where it is reached from outside; `root` as for `find_slapd`. The tree is empty, without even a suffix
+    entry, until `load` or the first write.
     """
 
     name = "slapd"
 
     def __init__(
-        self, data_dir: Path, *, port: int, suffix: str = "dc=mssante,dc=fr", public: Listeners | None = None
+        self,
+        data_dir: Path,
+        *,
+        port: int,
+        suffix: str = "dc=mssante,dc=fr",
+        public: Listeners | None = None,
+        root: Path | None = None,
     ) -> None:
         self._data_dir = data_dir.expanduser().absolute()
         self.port = port
         self.suffix = suffix
         self._public = public
+        self._root = root
         self._place: Place | None = None
         self._lock: Lock | None = None
         self._sockets: Path | None = None
@@ -85,7 +92,7 @@ class Slapd:
 
         Raises Refused: no slapd, port taken, folder in use or closed, slapd that does not start.
         """
-        binaries = find_slapd()
+        binaries = find_slapd(self._root)
         self._hold()
         try:
             self._settle()
@@ -114,7 +121,7 @@ class Slapd:
 
         Raises SlapdFailed with slapadd's words; nothing is left then.
         """
-        binaries = find_slapd()
+        binaries = find_slapd(self._root)
         home = self._placed()
         paths = ConfigPaths(home.folder / "build.d", home.folder / "build", home.make("run"), home.make("clients"))
         building = Lock(home.folder / "build.lock").acquire()
@@ -143,7 +150,7 @@ class Slapd:
         home = self._placed()
         config = home.folder / "build.d"
         with Lock(home.folder / "lock").acquire(patience=patience):
-            self._outdate(find_slapd(), config)
+            self._outdate(find_slapd(self._root), config)
             self.clear()
             if self.db_dir.exists():
                 self.db_dir.rename(home.folder / "db.old")
@@ -216,7 +223,7 @@ class Slapd:
         """Write cn=config when it is missing or when the template, the suffix, a path or our uid changed."""
         home = self._home
         paths = ConfigPaths(self.config_dir, self.db_dir, home.make("run"), home.make("clients"))
-        tls = self._public.tls.copied(home) if self._public else None
+        tls = self._public.tls.copied(home, is_openssl=binaries.is_openssl) if self._public else None
         text = rendered(paths, binaries, self.suffix, tls)
         applied = home.folder / "config.ldif"
         # Written last: a run that was killed on the way here begins anew.

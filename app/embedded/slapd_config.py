@@ -42,7 +42,7 @@ def rendered(paths: ConfigPaths, binaries: SlapdBinaries, suffix: str, tls: Tls 
         "OWN_SCHEMA_URL": f"file://{quote(str(paths.run / 'schema.ldif'))}",
         "DB_DIR": str(paths.database),
         "CLIENTS_DIR": str(paths.clients),
-        **(tls.words() if tls else {}),
+        **(tls.words(is_openssl=binaries.is_openssl) if tls else {}),
     }
     return _filled_template("config.ldif.in", words)
 

@@ -1,5 +1,6 @@
 """Where slapd is reached from outside, and under which certificate. Without it, slapd speaks on loopback alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -9,8 +10,9 @@ from app.embedded.place import Place
 from app.settings import Settings
 
 FOLDER = "tls"
-# As GnuTLS writes it: TLS 1.3, and of TLS 1.2 what keeps no record readable later and is authenticated.
-CIPHERS = "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-MAC-ALL:+AEAD"
+# TLS 1.3, and of TLS 1.2 what keeps no record readable later and is authenticated: as GnuTLS writes it, and OpenSSL.
+GNUTLS = {"TLS_CIPHERS": "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-MAC-ALL:+AEAD"}
+OPENSSL = {"TLS_CIPHERS": "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AESCCM:!CCM8", "TLS_PROTOCOL_MIN": "3.3"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,8 @@ class Tls:
     client_ca: Path | None = None
     client_crl: Path | None = None
 
-    def words(self) -> dict[str, str]:
-        """What stands for them in the template of the configuration."""
+    def words(self, *, is_openssl: bool) -> dict[str, str]:
+        """What stands for them in the template of the configuration; they were `copied` for the same library."""
         files = {
             "TLS_CERTIFICATE": self.certificate,
             "TLS_KEY": self.key,
@@ -34,20 +36,30 @@ class Tls:
             "TLS_CLIENT_CRL": self.client_crl,
         }
         given = {word: str(path) for word, path in files.items() if path is not None}
-        return {**given, "TLS_CIPHERS": CIPHERS, "TLS_VERIFY": "try" if self.client_ca else "never"}
+        # OpenSSL looks for lists among the authorities, and at none unless it is told to.
+        checked = {"TLS_CRL_CHECK": "all"} if is_openssl and self.client_ca else {}
+        verified = {"TLS_VERIFY": "try" if self.client_ca else "never"}
+        return {**given, **(OPENSSL if is_openssl else GNUTLS), **checked, **verified}
 
-    def copied(self, place: Place) -> Self:
+    def copied(self, place: Place, *, is_openssl: bool) -> Self:
         """The same in a folder of slapd's account, which may not read the files of ours. Raises Refused.
 
         slapd reads them when it starts: a renewed certificate or list takes a restart.
         """
         folder = place.make(FOLDER)
-        own = {
-            name: _copy(path, folder / f"{name}.pem", place)
-            for name in ("certificate", "key", "client_ca", "client_crl")
-            if (path := getattr(self, name)) is not None
-        }
-        return replace(self, **own)
+
+        def copy(name: str, *paths: Path | None) -> Path | None:
+            given = [path for path in paths if path is not None]
+            return _copy(given, folder / f"{name}.pem", place) if given else None
+
+        own = replace(
+            self,
+            certificate=_copy([self.certificate], folder / "certificate.pem", place),
+            key=_copy([self.key], folder / "key.pem", place),
+        )
+        if is_openssl and self.client_ca:
+            return replace(own, client_ca=copy("authorities", self.client_ca, self.client_crl), client_crl=None)
+        return replace(own, client_ca=copy("client_ca", self.client_ca), client_crl=copy("client_crl", self.client_crl))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +78,17 @@ class Listeners:
         return cls(settings.ldap_listen, tls)
 
 
-def _copy(source: Path, target: Path, place: Place) -> Path:
-    try:
-        content = source.read_bytes()
-    except OSError as error:
-        raise Refused(f"cannot read {source} for the TLS of LDAP ({error.strerror})", "ldap.tls") from error
+def _copy(sources: Sequence[Path], target: Path, place: Place) -> Path:
+    content = b"\n".join(_read(source) for source in sources)
     target.unlink(missing_ok=True)
     target.touch(0o600)
     target.write_bytes(content)
     place.account.owns(target)
     return target
+
+
+def _read(source: Path) -> bytes:
+    try:
+        return source.read_bytes()
+    except OSError as error:
+        raise Refused(f"cannot read {source} for the TLS of LDAP ({error.strerror})", "ldap.tls") from error

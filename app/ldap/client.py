@@ -8,6 +8,7 @@ No password exists: slapd reads our uid from its private socket (SASL EXTERNAL o
     └── BatchRefused      a transaction was refused as a whole: nothing of it was written
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -20,6 +21,7 @@ from app.ldap.ber import Answer, Malformed
 from app.ldap.entries import Entry
 from app.ldap.operations import Add, Delete, Modify, MoveEdition, Operation, State
 from app.ldap.tree import Tree, escape
+from app.ldap.version import Version
 
 logger = structlog.get_logger(__name__)
 
@@ -39,6 +41,8 @@ INSUFFICIENT_ACCESS = 50
 ENTRY_FAULTS = {16, 17, 18, 19, 20, 21, 34, 64, 65, 67, 69}
 # The tree does not hold what we read a moment ago.
 STATE_FAULTS = {32, 68}
+
+VERSION = re.compile(r"slapd (\d+)\.(\d+)\.(\d+)")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -151,6 +155,15 @@ class Exporter:
                 "slapd runs with the schema of an older version: load deploy/slapd/schema-upgrade.ldif.in"
                 ' (docs/ldap.md, "From an older version")'
             )
+
+    def version(self) -> Version:
+        """Of the OpenLDAP that slapd is of. Raises LdapFailed where it does not say."""
+        found = self._search("cn=Monitor", ldap3.BASE, ["monitoredInfo"])
+        said = " ".join(found[0][1].get("monitoredInfo", [])) if found else ""
+        number = VERSION.search(said)
+        if number is None:
+            raise LdapFailed(f"slapd does not say of which version it is: {said or 'cn=Monitor is not shown'}")
+        return int(number[1]), int(number[2]), int(number[3])
 
     def read(self, addresses: Sequence[str]) -> dict[str, Entry]:
         """The entries of those addresses that have one."""

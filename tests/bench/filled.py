@@ -36,8 +36,10 @@ class Filled:
 
 
 @contextmanager
-def filled(mailboxes: int, keep: Path | None = None) -> Iterator[Filled]:
+def filled(mailboxes: int, keep: Path | None = None, *, slapd_root: Path | None = None) -> Iterator[Filled]:
     """A directory of so many mailboxes. In `keep` it stays for the next run, with what runs wrote into it.
+
+    `slapd_root`: as for `find_slapd`.
 
     Raises ValueError: `keep` holds another one, or half of one.
     """
@@ -53,7 +55,7 @@ def filled(mailboxes: int, keep: Path | None = None) -> Iterator[Filled]:
             "ANNUAIRE_SNAPSHOT_HOURS": "0",
         }
         settings = Settings(_env_file=None, database_url=postgres.dsn(), key_pepper=PEPPER)
-        slapd = Slapd(folder, port=free_port())
+        slapd = Slapd(folder, port=free_port(), root=slapd_root)
         if not _is_made(folder, mailboxes):
             _make(folder, mailboxes, environment, settings, slapd)
         with slapd:

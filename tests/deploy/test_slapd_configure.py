@@ -18,6 +18,7 @@ from app.embedded.binaries import find_slapd
 from tests.access.authority import SERVER, a_name, a_root
 from tests.deploy.manifests import workloads
 from tests.embedded.servers import SUFFIX_ENTRY, wait_for
+from tests.harness import newer_slapd
 from tests.harness.ldap_tls import SLAPD_FILES, SUBJECT, configure, write
 
 SUFFIX = "dc=mssante,dc=fr"
@@ -27,28 +28,32 @@ COPY = "copie.exemple"
 class Configured:
     """A slapd below `folder`, which the script made."""
 
-    def __init__(self, folder: Path, scripts: Path) -> None:
+    def __init__(self, folder: Path, scripts: Path, root: Path | None) -> None:
         self.folder = folder
         self.account: Account = engines_account()
         self.port = free_port()
         self.ldapi = f"ldapi://{folder}/ldapi"
         self._scripts = scripts
+        self._binaries = find_slapd(root)
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir()
         self.account.owns(folder)
 
     def configure(self, role: str, **words: str) -> tuple[int, str]:
         command = [str(self._scripts / "configure"), str(self.folder), role]
-        command += [f"{word}={value}" for word, value in words.items()]
+        binaries = self._binaries
+        given = {**words, "MODULE_DIR": str(binaries.modules), "SCHEMA_URL": f"file://{binaries.schemas}"}
+        command += [f"{word}={value}" for word, value in given.items()]
+        path = {"PATH": f"{binaries.slapd.parent}:/usr/bin:/bin"}
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd="/", timeout=60, **self.account.run_as()
+            command, capture_output=True, text=True, check=False, cwd="/", timeout=60, env=path, **self.account.run_as()
         )
         return done.returncode, done.stderr
 
     def start(self) -> None:
         listeners = f"ldap://127.0.0.1:{self.port} ldapi://{str(self.folder / 'ldapi').replace('/', '%2F')}"
         self._process = process.spawn(
-            [str(find_slapd().slapd), "-F", str(self.folder / "slapd.d"), "-h", listeners, "-d", "none"],
+            [str(self._binaries.slapd), "-F", str(self.folder / "slapd.d"), "-h", listeners, "-d", "none"],
             log=self.folder.with_suffix(".log"),
             death_signal=signal.SIGTERM,
             account=self.account,
@@ -64,7 +69,7 @@ class Configured:
 
     def clients(self) -> str:
         """Who may read more than everybody, as it stands in the database file."""
-        tool = find_slapd().slapd.with_name("slapcat")
+        tool = self._binaries.slapd.with_name("slapcat")
         command = [str(tool), "-F", str(self.folder / "slapd.d"), "-b", f"ou=clients,{SUFFIX}", "-o", "ldif-wrap=no"]
         return subprocess.run(
             command, capture_output=True, text=True, check=True, cwd="/", timeout=60, **self.account.run_as()
@@ -76,12 +81,13 @@ class Configured:
         return done.returncode, done.stdout
 
 
-@pytest.fixture
-def machines(open_dir: Path) -> Iterator[tuple[Configured, Configured]]:
+@pytest.fixture(params=newer_slapd.EITHER)
+def machines(request: pytest.FixtureRequest, open_dir: Path) -> Iterator[tuple[Configured, Configured]]:
     """Where a provider and a copy will be, and the scripts where slapd's account may read them."""
     scripts = Path(copytree(SLAPD_FILES, open_dir / "slapd"))
     with ExitStack() as ending:
-        both = Configured(open_dir / "provider", scripts), Configured(open_dir / "copy", scripts)
+        root = newer_slapd.root_of(request.param)
+        both = Configured(open_dir / "provider", scripts, root), Configured(open_dir / "copy", scripts, root)
         for each in both:
             ending.callback(each.stop)
         yield both

@@ -1,6 +1,8 @@
 """The units of deploy/systemd, judged by systemd's own tools, which need no systemd that runs."""
 
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,9 +17,12 @@ from tests.harness.unprivileged import as_ordinary_user, directory_of_ordinary_u
 
 FOLDER = ROOT / "deploy" / "systemd"
 SERVICES = sorted(FOLDER.glob("*.service"))
+RENEW = FOLDER / "annuaire-slapd-renew.service"
+# Those that run until they are stopped.
+SERVERS = [path for path in SERVICES if path != RENEW]
 COMMAND = "/opt/annuaire/bin/annuaire"
 # Tenths of systemd's measure of exposure (0 best, 100 worst). slapd needs ports below 1024, and to know uids of others.
-EXPOSURE = {"annuaire-api": 9, "annuaire-worker": 11, "annuaire-slapd": 14}
+EXPOSURE = {"annuaire-api": 9, "annuaire-worker": 11, "annuaire-slapd": 14, "annuaire-slapd-renew": 11}
 pytestmark = pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="systemd-analyze is missing: deploy/packages.sh test installs it"
 )
@@ -49,7 +54,7 @@ def test_systemd_reads_every_unit_without_complaint(tmp_path: Path) -> None:
     for path in FOLDER.glob("annuaire*.*"):
         # The command is where a deployment installs it.
         (tmp_path / path.name).write_text(path.read_text("utf-8").replace(COMMAND, sys.executable), "utf-8")
-    units = [str(path) for path in tmp_path.iterdir() if path.suffix in {".service", ".target"}]
+    units = [str(path) for path in tmp_path.iterdir() if path.suffix in {".service", ".target", ".timer"}]
     assert run("systemd-analyze", "verify", "--man=no", *units) == (0, "")
 
 
@@ -77,7 +82,7 @@ def _judge(path: Path) -> None:
     assert run("systemd-analyze", "security", "--offline=true", "--threshold=20", str(path))[0] == 0
 
 
-@pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SERVERS, ids=lambda path: path.stem)
 def test_a_unit_starts_again_within_bounds_and_stops_in_time(path: Path) -> None:
     limits = dict(unit(path)["Unit"])
     assert int(limits["StartLimitBurst"]) > 0
@@ -104,6 +109,31 @@ def test_a_command_of_a_unit_is_one_of_ours() -> None:
             status, said = run(sys.executable, "-m", "app.cli", name, "--help")
             assert status == 0
             assert all(option in said for option in options if option.startswith("--"))
+
+
+@pytest.mark.parametrize(("limit", "status"), [(0, 0), (100_000, 1)])
+def test_a_server_is_renewed_where_it_has_outgrown_its_memory(limit: int, status: int) -> None:
+    assert renewed(os.getpid(), limit) == status
+
+
+def test_a_server_that_does_not_run_is_not_renewed() -> None:
+    """systemd names it 0. Any status from 1 to 254 is a condition that does not hold."""
+    assert renewed(0, 0) == 2
+
+
+def renewed(pid: int, limit: int) -> int:
+    """The condition of the unit as it stands, with what only an installation has put in its place."""
+    (condition,) = values(RENEW, "ExecCondition")
+    shell, option, *script = shlex.split(condition)
+    (words,) = script
+    for pattern, by in (
+        (r"/opt/annuaire/share", str(ROOT / "deploy")),
+        (r"\$\(systemctl show [^)]*\)", str(pid)),
+        (r" 256$", f" {limit}"),
+    ):
+        words, count = re.subn(pattern, by, words)
+        assert count == 1, pattern
+    return run(shell, option, words)[0]
 
 
 def test_users_and_folders_are_made_by_systemd(tmp_path: Path) -> None:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from app.ldap.client import Exporter
+from app.ldap.version import text
 from tests.access.authority import a_root
+from tests.harness import newer_slapd
 from tests.harness.ldap_tls import PublicSlapd
 from tests.harness.nginx_front import Front
 from tests.harness.tls_posture import Posture, posture
@@ -23,9 +26,9 @@ KINDS = {
 }
 
 
-@pytest.fixture
-def public_slapd(open_dir: Path) -> Iterator[PublicSlapd]:
-    public = PublicSlapd(open_dir, a_root())
+@pytest.fixture(params=newer_slapd.EITHER)
+def public_slapd(request: pytest.FixtureRequest, open_dir: Path) -> Iterator[PublicSlapd]:
+    public = PublicSlapd(open_dir, a_root(), root=newer_slapd.root_of(request.param))
     with public.slapd:
         yield public
 
@@ -73,5 +76,6 @@ def test_the_front_agrees_to_nothing_weak_and_every_answer_has_its_headers(
 def test_slapd_agrees_to_nothing_weak(public_slapd: PublicSlapd, capsys: pytest.CaptureFixture[str]) -> None:
     """GnuTLS lets a client of TLS 1.2 renegotiate, safely (RFC 5746); slapd 2.5 has no setting against it."""
     found = posture(int(public_slapd.ldaps.rpartition(":")[2]))
-    shown("slapd", found, capsys)
+    with Exporter(public_slapd.slapd.ldapi_uri, public_slapd.slapd.suffix) as exporter:
+        shown(f"slapd {text(exporter.version())}", found, capsys)
     assert_strong(found)

@@ -161,6 +161,7 @@ CASES: Mapping[str, Case] = {
     "backups": Case(False, "cannot archive", _not_archived),
     "imports": Case(False, "failed: finess", sql(f"{RUN} 'failed', now())")),
     "ldap": Case(False, "", setting(ldap_enabled=True, ldap_uri="ldap://127.0.0.1:1")),
+    "slapd version": Case(None, "slapd", setting(ldap_enabled=True, ldap_uri="ldap://127.0.0.1:1")),
     "set aside": Case(False, "1 published", _set_aside),
     "client certificates": Case(False, "none can be checked", _unreadable_authority),
     "certificates": Case(False, "first to end", _old_certificate),

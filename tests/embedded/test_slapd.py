@@ -16,11 +16,12 @@ from app.embedded.ports import PortTaken
 from app.embedded.slapd_config import ConfigPaths, own_schema, rendered
 from app.embedded.slapd_tools import SlapdFailed
 from tests.embedded.servers import SUFFIX_ENTRY, is_alive, kill
+from tests.harness import newer_slapd
 from tests.harness.unprivileged import as_ordinary_user, directory_of_ordinary_user
 
 SUFFIX = "dc=mssante,dc=fr"
 BRANCH = b"dn: ou=bal,dc=mssante,dc=fr\nobjectClass: organizationalUnit\nou: bal\n\n"
-NOWHERE = SlapdBinaries(*(Path("/nowhere"),) * 6)
+NOWHERE = SlapdBinaries(*(Path("/nowhere"),) * 6, is_openssl=False)
 
 
 def entries(slapd: Slapd) -> list[str]:
@@ -104,6 +105,19 @@ def own(open_dir: Path) -> Iterator[Slapd]:
     server = Slapd(open_dir, port=free_port())
     yield server
     server.stop()
+
+
+def test_a_tree_goes_on_under_a_newer_slapd(open_dir: Path) -> None:
+    own = Slapd(open_dir, port=free_port())
+    own.load([SUFFIX_ENTRY, BRANCH])
+    for name in newer_slapd.EITHER:
+        with Slapd(open_dir, port=own.port, root=newer_slapd.root_of(name)) as slapd:
+            assert entries(slapd) == [SUFFIX, f"ou=bal,{SUFFIX}"]
+
+
+def test_a_slapd_that_is_not_in_the_folder_that_is_named_is_said(tmp_path: Path) -> None:
+    with pytest.raises(EngineMissing, match=rf"no slapd found below {tmp_path} \(ANNUAIRE_SLAPD_ROOT\)"):
+        find_slapd(tmp_path)
 
 
 def test_a_load_replaces_the_whole_tree(own: Slapd) -> None:

@@ -24,9 +24,14 @@ SUBJECT = "cn={name},ou=1990000010,o=GIP EXEMPLE,c=FR"
 
 
 class PublicSlapd:
-    """A slapd of one test's own with LDAPS and StartTLS, not started. `folder` holds its and its clients' files."""
+    """A slapd of one test's own with LDAPS and StartTLS, not started. `folder` holds its and its clients' files.
 
-    def __init__(self, folder: Path, authority: Authority, *, revoked: Iterable[Held] = ()) -> None:
+    `root`: as for `find_slapd`.
+    """
+
+    def __init__(
+        self, folder: Path, authority: Authority, *, revoked: Iterable[Held] = (), root: Path | None = None
+    ) -> None:
         self.folder = folder
         self.authority = authority
         hosts = [x509.IPAddress(ipaddress.ip_address(LOOPBACK)), x509.DNSName("localhost")]
@@ -40,7 +45,8 @@ class PublicSlapd:
             self.ca,
             write(folder / "crl.pem", authority.list_of(revoked)),
         )
-        self.slapd = Slapd(folder / "provider", port=free_port(), public=Listeners((self.ldaps, self.starttls), tls))
+        public = Listeners((self.ldaps, self.starttls), tls)
+        self.slapd = Slapd(folder / "provider", port=free_port(), public=public, root=root)
 
     def issue(self, name: str, *, account: Account | None = None) -> Held:
         """A certificate of this name, in `<name>.pem` and `<name>.key`, which `account` owns."""

@@ -8,13 +8,13 @@ import subprocess
 import time
 from pathlib import Path
 
-from app.embedded import free_port, process
+from app.embedded import binaries, free_port, process
 from app.embedded.account import Account, engines_account
 from app.embedded.binaries import find_slapd
 from tests.harness.ldap_tls import LOOPBACK
 
 # What the package's set-up script fills in and gives to slapadd.
-SHIPPED = Path("/usr/share/slapd/slapd.init.ldif")
+SHIPPED = "usr/share/slapd/slapd.init.ldif"
 PATIENCE = 60.0
 
 
@@ -68,12 +68,13 @@ class StockSlapd:
         return True
 
     def _shipped(self) -> bytes:
-        text = SHIPPED.read_text("utf-8")
+        text = (binaries.ROOT / SHIPPED).read_text("utf-8")
         for word, value in {
             "@SUFFIX@": "dc=nodomain",
             "@PASSWORD@": "{SSHA}nobody-knows-it",
             "/var/lib/ldap": str(self.folder / "db"),
             "/var/run/slapd": str(self.folder / "run"),
+            "/usr/lib/ldap": str(find_slapd().modules),
             # Who administers it: root there, whoever runs the tests here.
             "gidNumber=0+uidNumber=0,": f"gidNumber={os.getegid()}+uidNumber={os.geteuid()},",
         }.items():

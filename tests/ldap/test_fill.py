@@ -9,7 +9,7 @@ import pytest
 from app.embedded.account import engines_account
 from app.embedded.binaries import find_slapd
 from app.embedded.slapd_config import ConfigPaths, rendered
-from app.embedded.slapd_listeners import CIPHERS
+from app.embedded.slapd_listeners import GNUTLS, OPENSSL
 from tests.docs.markdown import ROOT
 from tests.harness.ldap_tls import SLAPD_FILES, filled
 
@@ -53,9 +53,7 @@ def test_it_makes_what_annuaire_up_makes(tmp_path: Path) -> None:
         "OWN_SCHEMA_URL": f"file://{tmp_path}/schema.ldif",
         "DB_DIR": str(paths.database),
         "CLIENTS_DIR": str(paths.clients),
-        **dict.fromkeys(
-            ("TLS_CERTIFICATE", "TLS_KEY", "TLS_CLIENT_CA", "TLS_CLIENT_CRL", "TLS_VERIFY", "TLS_CIPHERS"), ""
-        ),
+        **dict.fromkeys(re.findall(r"@(TLS_[A-Z_]+)@", (SLAPD_FILES / "config.ldif.in").read_text("utf-8")), ""),
     }
     assert filled("config.ldif.in", words) == text
 
@@ -89,4 +87,5 @@ def test_the_recipe_of_the_guide_makes_a_configuration(open_dir: Path) -> None:
         text = subprocess.run(["sh", "-c", fills], cwd=ROOT, capture_output=True, check=True, timeout=60).stdout
         subprocess.run(["sh", "-c", adds], input=text, cwd="/", check=True, timeout=60, **account.run_as())
     assert (open_dir / "lib" / "clients" / "data.mdb").exists()
-    assert CIPHERS in GUIDE.read_text("utf-8")
+    for words in (GNUTLS, OPENSSL):
+        assert all(f"{word}={value}" in GUIDE.read_text("utf-8") for word, value in words.items())

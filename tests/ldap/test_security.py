@@ -17,6 +17,7 @@ from app.ldap.client import Exporter
 from app.ldap.operations import Add, State, foundation
 from app.settings import Settings
 from tests.access.authority import a_root
+from tests.harness import newer_slapd
 from tests.harness.ldap_tls import LOOPBACK, PublicSlapd, configure
 
 SUFFIX = "dc=mssante,dc=fr"
@@ -30,15 +31,15 @@ EVERYTHING = "(objectClass=mssanteBAL)"
 pytestmark = pytest.mark.filterwarnings("ignore:ssl.match_hostname:DeprecationWarning")
 
 
-@pytest.fixture(scope="module")
-def public(engines_dir: Path) -> Iterator[PublicSlapd]:
+@pytest.fixture(scope="module", params=newer_slapd.EITHER)
+def public(request: pytest.FixtureRequest, engines_dir: Path) -> Iterator[PublicSlapd]:
     """A tree with more mailboxes than an operator gets; an operator by certificate, one by password, a replica."""
-    folder = engines_dir / "public"
+    folder = engines_dir / f"public-{request.param}"
     folder.mkdir()
     folder.chmod(0o711)
     authority = a_root()
     lost = authority.issue()
-    made = PublicSlapd(folder, authority, revoked=[lost])
+    made = PublicSlapd(folder, authority, revoked=[lost], root=newer_slapd.root_of(request.param))
     made.show(REVOKED, lost)
     for name in (OPERATOR, STRANGER, REPLICA):
         made.issue(name)
