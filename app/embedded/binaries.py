@@ -148,7 +148,10 @@ def _slapd_tool(slapd: Path, name: str, top: Path) -> Path:
 
 def _is_gnutls(slapd: Path) -> bool:
     """Debian's slapd before 2.6 speaks TLS by GnuTLS, all others by OpenSSL; no option of slapd tells."""
-    answer = subprocess.run(["ldd", str(slapd)], capture_output=True, text=True, check=False, timeout=10)  # noqa: S603, S607 - the C library's own
+    ldd = shutil.which("ldd")
+    if ldd is None:
+        raise EngineMissing(f"no ldd, which tells by what library {slapd} speaks TLS: install it (Debian: libc-bin)")
+    answer = subprocess.run([ldd, str(slapd)], capture_output=True, text=True, check=False, timeout=10)  # noqa: S603 - found by which
     if answer.returncode != 0:
         raise EngineMissing(f"{slapd} is no program that runs here: {(answer.stderr or answer.stdout).strip()}")
     return "libgnutls" in answer.stdout

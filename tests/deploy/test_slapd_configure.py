@@ -107,7 +107,8 @@ def certificates(folder: Path, account: Account) -> dict[str, str]:
     here = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     server, copy = authority.issue(a_name("ldap", None), usages=(SERVER,), hosts=here), authority.issue(a_name(COPY))
     contents = {
-        "ca": authority.pem,
+        # As some tools write it: without an end of its last line.
+        "ca": authority.pem.rstrip(),
         "crl": authority.list_of(),
         "server": server.pem,
         "server_key": server.key_pem,

@@ -98,9 +98,13 @@ def fetch() -> None:
 
 
 def run(command: list[str], folder: Path) -> None:
+    if shutil.which(command[0]) is None:
+        sys.exit(
+            f"the system's slapd is old, and {command[0]} is missing, by which a newer one is fetched: install either"
+        )
     answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=PATIENCE)
     if answer.returncode != 0:
-        sys.exit(f"newer slapd: {' '.join(command[:1])} failed: {(answer.stderr or answer.stdout).strip()}")
+        sys.exit(f"a newer slapd cannot be fetched: {command[0]}: {(answer.stderr or answer.stdout).strip()}")
 
 
 if __name__ == "__main__":
