@@ -11,7 +11,9 @@ from app.console import Refused
 
 OLDEST_POSTGRES = 15
 DEBIAN_POSTGRES = Path("/usr/lib/postgresql")
-ROOT = Path("/")
+SYSTEM = Path("/")
+# Where slapd is looked for when nobody names a root (tests do otherwise).
+ROOT = SYSTEM
 # Below a root: a distribution's folders, then those of an OpenLDAP that lies in a folder of its own. slapd is a system
 # program: its folders are absent from an ordinary user's PATH.
 SLAPD_FOLDERS = ("usr/sbin", "usr/local/sbin", "usr/libexec", "usr/local/libexec", "libexec", "sbin")
@@ -88,7 +90,8 @@ def find_slapd(root: Path | None = None) -> SlapdBinaries:
 
     Raises EngineMissing.
     """
-    top = root or ROOT
+    # slapd is started elsewhere than where we are.
+    top = (root or ROOT).expanduser().absolute()
     slapd = _system_program("slapd", top)
     if slapd is None:
         where = f"below {top} (ANNUAIRE_SLAPD_ROOT)" if root else "in /usr/sbin or on the PATH"
@@ -134,7 +137,7 @@ def _system_program(name: str, top: Path) -> Path | None:
         if os.access(top / folder / name, os.X_OK):
             return top / folder / name
     # Whoever names a root wants no other slapd.
-    found = shutil.which(name) if top == ROOT else None
+    found = shutil.which(name) if top == SYSTEM else None
     return Path(found) if found else None
 
 
@@ -147,11 +150,12 @@ def _slapd_tool(slapd: Path, name: str, top: Path) -> Path:
 
 
 def _is_gnutls(slapd: Path) -> bool:
-    """Debian's slapd before 2.6 speaks TLS by GnuTLS, all others by OpenSSL; no option of slapd tells."""
+    """Debian 12's slapd speaks TLS by GnuTLS, most others by OpenSSL; no option of slapd tells."""
     ldd = shutil.which("ldd")
     if ldd is None:
         raise EngineMissing(f"no ldd, which tells by what library {slapd} speaks TLS: install it (Debian: libc-bin)")
-    answer = subprocess.run([ldd, str(slapd)], capture_output=True, text=True, check=False, timeout=10)  # noqa: S603 - found by which
+    command = [ldd, str(slapd)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)  # noqa: S603 - found by which
     if answer.returncode != 0:
         raise EngineMissing(f"{slapd} is no program that runs here: {(answer.stderr or answer.stdout).strip()}")
     return "libgnutls" in answer.stdout

@@ -7,7 +7,7 @@ import socket
 from app.console import Refused
 
 LOOPBACK = "127.0.0.1"
-# Below those that kernels give to clients (Linux 32768, RFC 6335 49152), above those of well-known servers.
+# Below those that kernels give to clients by default (Linux 32768, RFC 6335 49152), above those of well-known servers.
 FIRST_PORT, LAST_PORT = 20_000, 32_000
 _SPAN = LAST_PORT - FIRST_PORT
 _ports = (FIRST_PORT + (os.getpid() * 1009 + count) % _SPAN for count in itertools.count())
@@ -18,7 +18,7 @@ class PortTaken(Refused):
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment, and that no client is given: it stays free until it is bound.
+    """A port that nobody listens on at this moment, and that no client is given: so it stays free until it is bound.
 
     Each process goes through the ports from another one on, so two that look at once seldom find the same.
     Raises PortTaken.
@@ -30,7 +30,7 @@ def free_port() -> int:
             except OSError:
                 continue
         return port
-    raise PortTaken(f"every port from {FIRST_PORT} to {LAST_PORT} on {LOOPBACK} is taken", "port.taken")
+    raise PortTaken(f"every port from {FIRST_PORT} to {LAST_PORT - 1} on {LOOPBACK} is taken", "port.taken")
 
 
 def require_free(port: int, *, use: str, option: str) -> None:

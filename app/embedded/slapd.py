@@ -92,7 +92,7 @@ class Slapd:
 
         Raises Refused: no slapd, port taken, folder in use or closed, slapd that does not start.
         """
-        binaries = find_slapd(self._root)
+        binaries = self._programs()
         self._hold()
         try:
             self._settle()
@@ -121,7 +121,7 @@ class Slapd:
 
         Raises SlapdFailed with slapadd's words; nothing is left then.
         """
-        binaries = find_slapd(self._root)
+        binaries = self._programs()
         home = self._placed()
         paths = ConfigPaths(home.folder / "build.d", home.folder / "build", home.make("run"), home.make("clients"))
         building = Lock(home.folder / "build.lock").acquire()
@@ -150,7 +150,7 @@ class Slapd:
         home = self._placed()
         config = home.folder / "build.d"
         with Lock(home.folder / "lock").acquire(patience=patience):
-            self._outdate(find_slapd(self._root), config)
+            self._outdate(self._programs(), config)
             self.clear()
             if self.db_dir.exists():
                 self.db_dir.rename(home.folder / "db.old")
@@ -193,6 +193,13 @@ class Slapd:
     def _placed(self) -> Place:
         self._place = self._place or place(self._data_dir, "ldap")
         return self._place
+
+    def _programs(self) -> SlapdBinaries:
+        binaries = find_slapd(self._root)
+        account = self._home.account
+        if self._root and not account.can_run(binaries.slapd):
+            raise SlapdFailed(f"the account {account.name} may not run {binaries.slapd} (ANNUAIRE_SLAPD_ROOT)")
+        return binaries
 
     def _hold(self) -> None:
         if self._lock is None:

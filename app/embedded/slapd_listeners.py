@@ -48,18 +48,17 @@ class Tls:
         """
         folder = place.make(FOLDER)
 
-        def copy(name: str, *paths: Path | None) -> Path | None:
-            given = [path for path in paths if path is not None]
-            return _copy(given, folder / f"{name}.pem", place) if given else None
+        def copy(name: str, *paths: Path) -> Path:
+            return _copy(paths, folder / f"{name}.pem", place)
 
-        own = replace(
-            self,
-            certificate=_copy([self.certificate], folder / "certificate.pem", place),
-            key=_copy([self.key], folder / "key.pem", place),
-        )
-        if is_openssl and self.client_ca:
-            return replace(own, client_ca=copy("authorities", self.client_ca, self.client_crl), client_crl=None)
-        return replace(own, client_ca=copy("client_ca", self.client_ca), client_crl=copy("client_crl", self.client_crl))
+        own = type(self)(copy("certificate", self.certificate), copy("key", self.key))
+        if self.client_ca is None:
+            return own
+        lists = [] if self.client_crl is None else [self.client_crl]
+        if is_openssl:
+            return replace(own, client_ca=copy("authorities", self.client_ca, *lists))
+        own = replace(own, client_ca=copy("client_ca", self.client_ca))
+        return replace(own, client_crl=copy("client_crl", *lists)) if lists else own
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,13 @@
 
 Version = tuple[int, int, int]
 
-# The first of each series that gives back what the members of a transaction took (OpenLDAP ITS#9892).
-FIRST_FRUGAL = {(2, 5): 14, (2, 6): 4}
-
 
 def is_frugal(version: Version) -> bool:
-    """Whether it gives back the memory of a transaction: an older one keeps 0.5 to 2.7 kB of each of its members."""
-    major, minor, patch = version
-    return patch >= FIRST_FRUGAL.get((major, minor), 0)
+    """Whether it gives back the memory of a transaction: an older one keeps 0.5 to 2.7 kB of each of its members.
+
+    OpenLDAP ITS#9892, mended in 2.5.14 and 2.6.4.
+    """
+    return version >= (2, 6, 4) or (2, 5, 14) <= version < (2, 6, 0)
 
 
 def text(version: Version) -> str:

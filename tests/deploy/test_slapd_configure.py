@@ -137,7 +137,7 @@ def test_a_provider_is_written_by_its_worker_and_followed_by_its_copy(
     configure(provider.ldapi, SUFFIX_ENTRY.decode(), "ldapadd")
 
     line = {"PROVIDER": f"ldap://127.0.0.1:{provider.port}", "STARTTLS": "critical", "PROVIDER_CA": files["ca"]}
-    said = copy.configure("replica", SUFFIX=SUFFIX, **line, CERTIFICATE=files["copy"], KEY=files["copy_key"])
+    said = copy.configure("replica", SUFFIX=SUFFIX, **line, CERTIFICATE=files["copy"], KEY=files["copy_key"], **tls)
     assert said[0] == 0, said[1]
     copy.start()
     wait_for(lambda: is_ready(copy), "the copy has read the whole tree")
@@ -149,6 +149,23 @@ def test_a_provider_is_written_by_its_worker_and_followed_by_its_copy(
     refused = copy.configure("provider", SUFFIX=SUFFIX, CALLER_UID="1")
     assert refused[0] == 64
     assert "holds the tree of a replica" in refused[1]
+
+
+def test_before_each_start_authorities_and_lists_are_joined_anew(open_dir: Path) -> None:
+    """What the unit does, where slapd's OpenSSL has them in one file; elsewhere it is nothing."""
+    join = [str(SLAPD_FILES / "authorities"), str(open_dir)]
+    subprocess.run(join, check=True, timeout=60)
+    assert list(open_dir.iterdir()) == []
+    sources = [open_dir / "ca.pem", open_dir / "client crl.pem"]
+    (open_dir / "authorities.from").write_text("".join(f"{path}\n" for path in sources), "utf-8")
+    for lists in ("old", "new"):
+        for path, text in zip(sources, ("authority", lists), strict=True):
+            path.write_text(text, "utf-8")
+        subprocess.run(join, check=True, timeout=60)
+        assert (open_dir / "authorities.pem").read_text("utf-8") == f"authority\n{lists}"
+    sources[1].unlink()
+    assert subprocess.run(join, check=False, capture_output=True, timeout=60).returncode != 0
+    assert (open_dir / "authorities.pem").read_text("utf-8") == "authority\nnew"
 
 
 def test_an_empty_slapd_is_not_ready(machines: tuple[Configured, Configured]) -> None:
@@ -183,6 +200,7 @@ def test_it_is_made_once_and_again_when_something_changed(machines: tuple[Config
         ("provider", {}),
         ("follower", {"SUFFIX": SUFFIX}),
         ("provider", {"SUFFIX": SUFFIX}),
+        ("provider", {"SUFFIX": SUFFIX, "CALLER_UID": "1", "TLS_CERTIFICATE": "/c", "TLS_CLIENT_CA": "/a"}),
         ("provider", {"SUFFIX": SUFFIX, "CALLER_UID": "1", "REPLICA": "CN=*"}),
         ("provider", {"SUFFIX": SUFFIX, "CALLER_UID": "1", "REPLICA": "O=no name"}),
     ],

@@ -11,10 +11,14 @@ import pytest
 from app import cli
 from app.doctor.budgets import STORM
 from app.doctor.examination import LOOKS, look_at
+from app.embedded import Slapd, free_port
+from app.ldap.client import Exporter
+from app.ldap.version import is_frugal, text
 from app.metrics.worker import HEARTBEAT
 from app.settings import Settings
 from tests.access.authority import DAY, a_root
 from tests.builders import a_small_directory
+from tests.harness import newer_slapd
 from tests.harness.database import Database
 
 Connection = psycopg.Connection[Any]
@@ -205,6 +209,18 @@ def test_what_is_wrong_is_said_with_what_to_do(world: World, name: str) -> None:
     assert case.says in finding.detail
     assert len(finding.remedy) >= 15
     assert not finding.remedy.endswith(".")
+
+
+@pytest.mark.parametrize("which", newer_slapd.EITHER)
+def test_a_slapd_that_leaks_is_named(which: str, open_dir: Path, settings: Settings) -> None:
+    with Slapd(open_dir, port=free_port(), root=newer_slapd.root_of(which)) as slapd:
+        with Exporter(slapd.ldapi_uri, slapd.suffix) as exporter:
+            version = exporter.version()
+        look = {"ldap_enabled": True, "ldap_uri": slapd.ldapi_uri}
+        finding = look_at("slapd version", settings.model_copy(update=look))
+    assert finding.ok is (True if is_frugal(version) else None)
+    assert finding.detail.startswith(f"OpenLDAP {text(version)}")
+    assert bool(finding.remedy) is not is_frugal(version)
 
 
 def test_all_is_said_as_text_and_as_json_and_by_the_exit_code(

@@ -1,7 +1,7 @@
 """slapd of Debian 13 beside an older one of the system, in a folder of its own with its own C library.
 
 Debian 12's (2.5.13) keeps the memory of every write within a transaction (ITS#9892, mended in 2.5.14 and 2.6.4), and
-speaks TLS by GnuTLS where all newer ones do by OpenSSL. `python -m tests.harness.newer_slapd` fetches it: a part of
+speaks TLS by GnuTLS where this one does by OpenSSL. `python -m tests.harness.newer_slapd` fetches it: a part of
 `make system-test`. Where the system's slapd is new enough, nothing is fetched and `root` is None.
 """
 

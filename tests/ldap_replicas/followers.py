@@ -110,6 +110,7 @@ def _line(provider: PublicSlapd, name: str, *, by_starttls: bool) -> tuple[Relay
         "STARTTLS": "critical" if by_starttls else "no",
         "SUFFIX": SUFFIX,
         "PROVIDER_CA": str(provider.ca),
+        "PROVIDER_CRL_CHECK": "",
         "CERTIFICATE": str(provider.folder / f"{client}.pem"),
         "KEY": str(provider.folder / f"{client}.key"),
     }
