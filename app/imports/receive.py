@@ -141,7 +141,7 @@ def sha256(path: Path) -> str:
 def _members(path: Path, digest: str) -> list[Text]:
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
+            members = [member for member in archive.infolist() if not member.filename.endswith("/")]
     except DAMAGED as error:
         raise _damaged(path.name, error) from error
     if {member.filename for member in members} >= WORKBOOK:
@@ -154,6 +154,8 @@ def _members(path: Path, digest: str) -> list[Text]:
 
 
 def _require_readable(path: Path, member: zipfile.ZipInfo) -> None:
+    if not member.filename:
+        raise FileRefused("archive.members", f"{path.name} holds a file without a name: pack it again.")
     # bz2 and LZMA inflate one small block to any size before it can be counted.
     if member.flag_bits & 0x1 or member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise FileRefused(

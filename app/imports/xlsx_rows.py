@@ -101,7 +101,8 @@ class _Judge:
             return
         try:
             self._parser.Parse(block, is_last)
-        except expat.ExpatError as error:
+        except (expat.ExpatError, LookupError, ValueError) as error:
+            # The latter two are Python's, which expat asks of an encoding that it does not know.
             raise FileRefused(
                 "xlsx.damaged", f"{self._name} of the workbook is not XML ({error}): save it again."
             ) from error

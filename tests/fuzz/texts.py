@@ -29,7 +29,7 @@ from app.mail_domains import parse as parse_domain
 from app.paging import Cursors
 from app.practitioners.patterns import compared
 from app.practitioners.readings import readings
-from app.problems import CursorInvalid
+from app.problems import CursorInvalid, InvalidRequest
 from app.publication.feed import FeedCursors
 from app.push import target as push_target
 from app.signing import SignatureInvalid, verify
@@ -139,7 +139,7 @@ TARGETS = (
     ),
     Target("signature", lambda given: verify(text(given), JWKS, "JWT"), (SignatureInvalid,), ASSERTION),
     Target("If-None-Match", lambda given: matches(latin(given), '"1-0123"'), (), (b'W/"1-0123", "x"', b"*", b",,")),
-    Target("search text", _name, (), (b"anne-elise exemple", b"Dr DE LA CANE", "Noël œuf ß ĳ".encode())),
+    Target("search text", _name, (InvalidRequest,), (b"anne-elise exemple", b"Dr DE LA CANE", "Noël œuf ß ĳ".encode())),
     Target("LDAP names", _tree, (), (b"anne.exemple@a.fr", b"#a ", b"*)(uid=*", b"a,b+c\\2C")),
     Target("LDAP answer", ber.answer, (ber.Malformed,), (b"0\x0c\x02\x01\x01a\x07\n\x01\x00\x04\x00\x04\x00",)),
     Target("webhook URL", _url, (push_target.TargetInvalid,), (b"https://bal.exemple.fr/a?b", b"https://[::1]:443/")),

@@ -102,6 +102,19 @@ def test_a_zip_bomb_is_stopped_while_it_inflates(tmp_path: Path) -> None:
     assert refused.value.code == "archive.too_large"
 
 
+def test_a_member_without_a_name_is_refused(tmp_path: Path) -> None:
+    whole = zipped(tmp_path, "named.zip", {"x": TEXT}).read_bytes()
+    # Its name has no length: in its own header, and in the directory at the end, which is what is read.
+    local, central = whole.index(b"PK\x03\x04"), whole.index(b"PK\x01\x02")
+    nameless = whole[: local + 26] + b"\0\0" + whole[local + 28 : local + 30] + whole[local + 31 : central + 28]
+    nameless += b"\0\0" + whole[central + 30 : central + 46] + whole[central + 47 :]
+    end = nameless.rindex(b"PK\x05\x06")
+    size, start = end - nameless.index(b"PK\x01\x02"), nameless.index(b"PK\x01\x02")
+    nameless = nameless[: end + 12] + size.to_bytes(4, "little") + start.to_bytes(4, "little") + nameless[end + 20 :]
+    with pytest.raises(FileRefused, match="a file without a name"):
+        receive(written(tmp_path, "nameless.zip", nameless))
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_methods_that_inflate_without_measure_are_not_read(tmp_path: Path, method: int) -> None:
     with pytest.raises(FileRefused) as refused:

@@ -69,6 +69,7 @@ def test_an_empty_sheet_has_no_rows() -> None:
         (b"PK\x03\x04 no archive", "xlsx.damaged"),
         (repacked({SHEET: b"<worksheet><sheetData><row></sheetData>"}), "xlsx.damaged"),
         (repacked({"xl/workbook.xml": b"<workbook/>"}), "xlsx.damaged"),
+        (repacked({SHEET: b'<?xml version="1.0" encoding="klingon"?><worksheet/>'}), "xlsx.damaged"),
         (repacked({"xl/vbaProject.bin": b"x"}), "xlsx.macro"),
         (repacked({"[Content_Types].xml": b'<Types><Override ContentType="x.macroEnabled"/></Types>'}), "xlsx.macro"),
         (repacked({SHEET: b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><worksheet/>'}), "xlsx.forbidden"),

@@ -196,6 +196,10 @@ def addresses(connection: psycopg.Connection[Any]) -> list[str]:
     [
         ("<!DOCTYPE x [<!ENTITY e 'v'>]>", "xml.forbidden"),
         ("<a>", "xml.root"),
+        ('<?xml version="1.0" encoding="klingon"?>', "xml.malformed"),
+        ('<?xml version="1.0" encoding="hex"?>', "xml.malformed"),
+        ('<?xml version="1.0" encoding="shift_jis"?>', "xml.malformed"),
+        ('<?xml version="1.0" encoding="punycode"?>', "xml.malformed"),
     ],
 )
 def test_xml_that_is_not_the_list_is_refused(settings: Settings, tmp_path: Path, text: str, code: str) -> None:

@@ -10,6 +10,7 @@ is one: the entry with the latest DateMAJ wins, then the lowest text.
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -130,17 +131,12 @@ class WhiteListLayout:
         handler = _Handler(parser.getLineNumber)
         parser.setFeature(feature_namespaces, True)
         parser.setContentHandler(handler)
-        try:
-            while data := read(BLOCK):
+        while data := read(BLOCK):
+            with _refusing():
                 parser.feed(data)
-                yield _rows(handler.taken(), reading)
+            yield _rows(handler.taken(), reading)
+        with _refusing():
             parser.close()
-        except SAXParseException as error:
-            raise _broken(error) from error
-        except DefusedXmlException as error:
-            raise FileRefused(
-                "xml.forbidden", f"the white list holds a DTD or an entity ({error}): not read."
-            ) from error
         yield _rows(handler.taken(), reading)
 
 
@@ -263,6 +259,22 @@ def _instant(text: str, reading: Reading) -> str:
     except (ValueError, OverflowError):
         reading.warnings["updated.form"] += 1
         return ""
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What the parser does not read is a file that is refused."""
+    try:
+        yield
+    except SAXParseException as error:
+        raise _broken(error) from error
+    except DefusedXmlException as error:
+        raise FileRefused("xml.forbidden", f"the white list holds a DTD or an entity ({error}): not read.") from error
+    except (LookupError, ValueError) as error:
+        # Of an encoding that it does not know, expat asks Python, whose errors are these.
+        raise FileRefused(
+            "xml.malformed", f"the white list says it is written in an encoding that is not read ({error}): UTF-8 is."
+        ) from error
 
 
 def _broken(error: SAXParseException) -> FileRefused:
