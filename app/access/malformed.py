@@ -5,6 +5,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 MALFORMED = (
     ValueError,
+    # Of a name with an attribute of bits, which only one kind of attribute may be.
+    TypeError,
     UnsupportedAlgorithm,
     x509.DuplicateExtension,
     x509.InvalidVersion,

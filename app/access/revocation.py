@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
@@ -32,9 +33,15 @@ class ListUnusable(Exception):
 
 
 class RevocationList(NamedTuple):
-    """One list, and the numbers of the certificates on it."""
+    """One list, and what stands on it: parts of `signed` are decoded when they are looked at, and fail then.
+
+    `revoked`: numbers of certificates. `until` is None where it does not say when the next one comes.
+    """
 
     signed: x509.CertificateRevocationList
+    issuer: bytes
+    since: datetime
+    until: datetime | None
     revoked: frozenset[int]
     source: str
 
@@ -44,8 +51,8 @@ class RevocationLists:
 
     def __init__(self, lists: Iterable[RevocationList]) -> None:
         self._by_issuer: dict[bytes, list[RevocationList]] = {}
-        for each in sorted(lists, key=lambda each: each.signed.last_update_utc, reverse=True):
-            self._by_issuer.setdefault(each.signed.issuer.public_bytes(), []).append(each)
+        for each in sorted(lists, key=lambda each: each.since, reverse=True):
+            self._by_issuer.setdefault(each.issuer, []).append(each)
         # Checking the signature of a large list takes milliseconds: once for each issuer that uses a name.
         self._signed: dict[bytes, RevocationList] = {}
 
@@ -69,13 +76,12 @@ class RevocationLists:
         """The list of this issuer that counts now, and until when. Raises ListUnusable."""
         found = self._list_of(issuer)
         name = issuer.subject.rfc4514_string()
-        until = found.signed.next_update_utc
-        if until is None or until <= now:
-            ended = f"ended on {until:%Y-%m-%d %H:%M} UTC" if until else "does not say until when it holds"
+        if found.until is None or found.until <= now:
+            ended = f"ended on {found.until:%Y-%m-%d %H:%M} UTC" if found.until else "does not say until when it holds"
             raise ListUnusable(f"the revocation list of {name} {ended} ({found.source})")
-        if found.signed.last_update_utc > now:
+        if found.since > now:
             raise ListUnusable(f"the revocation list of {name} is of the future ({found.source})")
-        return found, until
+        return found, found.until
 
     def _list_of(self, issuer: x509.Certificate) -> RevocationList:
         key = issuer.fingerprint(SHA256())
@@ -104,7 +110,14 @@ def _lists_in(file: Path) -> Iterator[RevocationList]:
         signed = [x509.load_pem_x509_crl(each) for each in blocks] or [x509.load_der_x509_crl(content)]
         for each in signed:
             _require_whole(each, file.name)
-            yield RevocationList(each, frozenset(entry.serial_number for entry in each), file.name)
+            yield RevocationList(
+                each,
+                each.issuer.public_bytes(),
+                each.last_update_utc,
+                each.next_update_utc,
+                frozenset(entry.serial_number for entry in each),
+                file.name,
+            )
     except MALFORMED as error:
         raise ListUnusable(f"{file.name} holds no revocation list that can be read: {error}") from error
 
@@ -117,7 +130,11 @@ def _require_whole(signed: x509.CertificateRevocationList, source: str) -> None:
 
 
 def _is_signed_by(signed: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
-    if not isinstance(signed.signature_hash_algorithm, SHA256 | SHA384 | SHA512):
+    try:
+        algorithm = signed.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return False
+    if not isinstance(algorithm, SHA256 | SHA384 | SHA512):
         return False
     key = issuer.public_key()
     return isinstance(key, SIGNING_KEYS) and signed.is_signature_valid(key)

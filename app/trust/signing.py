@@ -81,7 +81,8 @@ def signer_of(settings: Settings) -> Signer | None:
     try:
         key = load_pem_private_key(key_path.read_bytes(), password=None)
         certificate = x509.load_pem_x509_certificate(certificate_path.read_bytes())
-    except (OSError, *MALFORMED, TypeError) as error:
+    # TypeError (of MALFORMED) is also what a key with a password gives.
+    except (OSError, *MALFORMED) as error:
         raise Refused(f"WHITE_LIST_KEY or WHITE_LIST_CERTIFICATE: {one_line(error)}", "setting.invalid") from error
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if certificate.public_key().public_bytes(*form) != key.public_key().public_bytes(*form):

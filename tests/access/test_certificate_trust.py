@@ -25,6 +25,15 @@ STRANGER = a_root("AC RACINE")
 GOOD = ORGANISATIONS.issue()
 
 
+def of_no_issuer(lists: bytes, tag: int, first: bytes) -> bytes:
+    """The same list as DER, its issuer named by what is no text: it is read, and fails where the name is looked at."""
+    name = b"AC ORGANISATIONS"
+    der = x509.load_pem_x509_crl(lists).public_bytes(Encoding.DER)
+    text = b"\x0c" + bytes([len(name)]) + name
+    assert der.count(text) == 1
+    return der.replace(text, bytes([tag, len(name)]) + first + name[len(first) :])
+
+
 @pytest.fixture
 def trust(tmp_path: Path) -> Callable[..., Trust]:
     """Trust in these anchors and lists, as files give it."""
@@ -174,6 +183,14 @@ def test_a_list_of_only_a_part_is_not_relied_on(trust: Callable[..., Trust], ext
         trust(ORGANISATIONS, lists=[ORGANISATIONS.list_of(extensions=[extension])])
 
 
+def test_a_list_that_is_signed_in_a_way_nobody_knows_is_not_its_issuers(trust: Callable[..., Trust]) -> None:
+    der = x509.load_pem_x509_crl(ORGANISATIONS.list_of()).public_bytes(Encoding.DER)
+    sha256, unknown = bytes.fromhex("06082a8648ce3d040302"), bytes.fromhex("06082a8648ce3d04037f")
+    assert der.count(sha256) == 2
+    with pytest.raises(TrustUnusable, match="was not signed by it"):
+        verify(trust(ORGANISATIONS, lists=[der.replace(sha256, unknown)]), GOOD)
+
+
 def test_a_list_is_read_as_pem_several_in_one_file_or_as_der(tmp_path: Path) -> None:
     ca, lists = tmp_path / "ca.pem", tmp_path / "crl"
     ca.write_bytes(ROOT.pem)
@@ -194,8 +211,19 @@ def test_a_list_is_read_as_pem_several_in_one_file_or_as_der(tmp_path: Path) -> 
         (ORGANISATIONS.pem.replace(b"M", b"N", 1), ORGANISATIONS.list_of()),
         (ORGANISATIONS.pem, b"no list"),
         (ORGANISATIONS.pem, ORGANISATIONS.pem),
+        (ORGANISATIONS.pem, of_no_issuer(ORGANISATIONS.list_of(), 0x4C, b"")),
+        (ORGANISATIONS.pem, of_no_issuer(ORGANISATIONS.list_of(), 0x03, b"\0")),
     ],
-    ids=["empty", "no authority", "a client as an authority", "damaged", "no list", "a certificate as a list"],
+    ids=[
+        "empty",
+        "no authority",
+        "a client as an authority",
+        "damaged",
+        "no list",
+        "a certificate as a list",
+        "of nobody",
+        "of bits",
+    ],
 )
 def test_files_that_cannot_be_used_are_named(tmp_path: Path, ca: bytes, crl: bytes) -> None:
     (tmp_path / "ca.pem").write_bytes(ca)
