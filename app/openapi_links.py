@@ -21,6 +21,8 @@ RESOURCES: Mapping[str, str] = {
 }
 # Lists of these elsewhere.
 ALSO_LISTED = {"/v1/me/mailboxes": "/v1/mailboxes"}
+# What a resource has only later, if at all: the answer that it was made does not lead there, its document does.
+LATER = frozenset({"/v1/imports/{run}/rejects"})
 GIVEN = ("200", "201", "202")
 PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -61,7 +63,8 @@ def _links(paths: Paths, path: str, method: str, operation: Mapping[str, Any]) -
     base = ALSO_LISTED.get(path) or next((each for each in RESOURCES if path in {each, _one(paths, each)}), None)
     if base and method != "delete":
         is_list = method == "get" and path in {base, *ALSO_LISTED}
-        yield from _below(paths, base, operation, "/items/0" if is_list else "")
+        below = {path: each for path, each in paths.items() if method != "post" or path not in LATER}
+        yield from _below(below, base, operation, "/items/0" if is_list else "")
     # An export takes the filters of a list and has no pages.
     is_paged = "application/json" in operation["responses"].get("200", {}).get("content", {})
     if is_paged and any(each["name"] == "cursor" for each in operation.get("parameters", ())):
