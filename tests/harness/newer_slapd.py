@@ -72,6 +72,8 @@ def fetch() -> None:
         "Dir::State::status": "/dev/null",
         "Dir::Cache": made / "apt" / "cache",
         "APT::Sandbox::User": "",
+        "Acquire::Retries": "3",
+        "Acquire::http::Timeout": "60",
     }.items():
         apt += ["-o", f"{option}={value}"]
     run([*apt, "update"], made)
