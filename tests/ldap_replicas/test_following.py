@@ -100,6 +100,27 @@ def test_copies_follow_a_killed_provider_that_came_back(
         await_equal(public.slapd, *followers)
 
 
+def test_copies_that_were_away_when_their_provider_was_killed_hear_of_what_was_removed(
+    public: PublicSlapd, followers: list[Follower], world: Connection, exported: Settings
+) -> None:
+    """Without olcSpCheckpoint at each write they keep it for good, and follow all that comes later."""
+    names = [f"boite.{number}@ch-exemple.mssante.fr" for number in range(30)]
+    add(world, *names)
+    sync_once(exported)
+    await_equal(public.slapd, *followers)
+    for follower in followers:
+        follower.relay.cut()
+    for name in names[::3]:
+        hide(world, name)
+    sync_once(exported)
+    kill(public.slapd)
+    public.slapd.stop()
+    public.slapd.start()
+    for follower in followers:
+        follower.relay.mend()
+    await_equal(public.slapd, *followers)
+
+
 def test_copies_follow_a_tree_that_was_made_anew(
     public: PublicSlapd, followers: list[Follower], world: Connection, exported: Settings
 ) -> None:
