@@ -8,7 +8,6 @@ No password exists: slapd reads our uid from its private socket (SASL EXTERNAL o
     └── BatchRefused      a transaction was refused as a whole: nothing of it was written
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -22,6 +21,7 @@ from app.ldap.entries import Entry
 from app.ldap.operations import Add, Delete, Modify, MoveEdition, Operation, State
 from app.ldap.tree import Tree, escape
 from app.ldap.version import Version
+from app.ldap.version import read as read_version
 
 logger = structlog.get_logger(__name__)
 
@@ -41,8 +41,6 @@ INSUFFICIENT_ACCESS = 50
 ENTRY_FAULTS = {16, 17, 18, 19, 20, 21, 34, 64, 65, 67, 69}
 # The tree does not hold what we read a moment ago.
 STATE_FAULTS = {32, 68}
-
-VERSION = re.compile(r"slapd (\d+)\.(\d+)\.(\d+)")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -160,10 +158,10 @@ class Exporter:
         """Of the OpenLDAP that slapd is of. Raises LdapFailed where it does not say."""
         found = self._search("cn=Monitor", ldap3.BASE, ["monitoredInfo"])
         said = " ".join(found[0][1].get("monitoredInfo", [])) if found else ""
-        number = VERSION.search(said)
+        number = read_version(said)
         if number is None:
             raise LdapFailed(f"slapd does not say of which version it is: {said or 'cn=Monitor is not shown'}")
-        return int(number[1]), int(number[2]), int(number[3])
+        return number
 
     def read(self, addresses: Sequence[str]) -> dict[str, Entry]:
         """The entries of those addresses that have one."""

@@ -1,6 +1,15 @@
 """What is known of versions of OpenLDAP that differ in what they do to us."""
 
+import re
+
 Version = tuple[int, int, int]
+NUMBER = re.compile(r"slapd (\d+)\.(\d+)\.(\d+)")
+
+
+def read(said: str) -> Version | None:
+    """The version in what slapd says of itself, in cn=Monitor and to `-VV`; None where there is none."""
+    found = NUMBER.search(said)
+    return (int(found[1]), int(found[2]), int(found[3])) if found else None
 
 
 def is_frugal(version: Version) -> bool:

@@ -11,6 +11,7 @@ import psycopg
 from ldap3.core.exceptions import LDAPException
 
 from tests.builders import a_mailbox, publish
+from tests.harness.threads import at_work
 
 DOMAIN = "ch-exemple.mssante.fr"
 # Published once and never touched again.
@@ -128,12 +129,5 @@ class Runs(Protocol):
 def beside(*parts: Runs) -> Iterator[None]:
     """These at work, each in a thread of its own."""
     stop = threading.Event()
-    threads = [threading.Thread(target=part.run, args=(stop,)) for part in parts]
-    for thread in threads:
-        thread.start()
-    try:
+    with at_work(lambda number: parts[number].run(stop), len(parts), stop):
         yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()

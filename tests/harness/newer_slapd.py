@@ -12,8 +12,7 @@ import sys
 from pathlib import Path
 
 from app.embedded.binaries import find_slapd
-from app.ldap.client import VERSION
-from app.ldap.version import is_frugal
+from app.ldap.version import is_frugal, read
 
 SUITE = "trixie"
 PACKAGES = (
@@ -37,9 +36,9 @@ EITHER = ("system", "newer")
 def is_new(slapd: Path) -> bool:
     """Whether it gives back what the members of a transaction took, as `slapd -VV` says its version."""
     answer = subprocess.run([str(slapd), "-VV"], capture_output=True, text=True, check=True, timeout=10)
-    found = VERSION.search(answer.stderr + answer.stdout)
+    found = read(answer.stderr + answer.stdout)
     assert found, answer
-    return is_frugal((int(found[1]), int(found[2]), int(found[3])))
+    return is_frugal(found)
 
 
 def root() -> Path | None:

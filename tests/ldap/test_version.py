@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.ldap.version import Version, is_frugal, text
+from app.ldap.version import Version, is_frugal, read, text
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,11 @@ from app.ldap.version import Version, is_frugal, text
 )
 def test_a_mended_version_is_known(version: Version, *, frugal: bool) -> None:
     assert is_frugal(version) is frugal
+
+
+def test_a_version_is_read_as_slapd_says_it() -> None:
+    assert read("@(#) $OpenLDAP: slapd 2.6.10+dfsg-1 (May 29 2025 23:41:48) $") == (2, 6, 10)
+    assert read("slapd of somebody's own") is None
 
 
 def test_a_version_is_written_as_people_do() -> None:
