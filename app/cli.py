@@ -229,7 +229,7 @@ def _run(arguments: list[str]) -> int:
         status = app(args=arguments, prog_name="annuaire", standalone_mode=False)
     except Refused as said:
         refusal = said
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
         if error.sqlstate is None or error.sqlstate.startswith(("08", "57P")):
             refusal = Refused(f"PostgreSQL does not answer: {one_line(error)}", "database.unreachable")
         else:

@@ -13,7 +13,7 @@ from alembic.config import Config
 from fastapi import Depends, Request
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy import Integer, MetaData, Text, make_url
+from sqlalchemy import URL, Integer, MetaData, Text, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -71,21 +71,34 @@ class Written:
 
 
 def libpq_url(database_url: str) -> str:
-    """The same database as libpq, psql and psycopg write it, whatever driver the setting names.
-
-    Of several hosts `read-write` means the primary, and is called so: our own reads, in sessions that cannot write,
-    would find none else.
-    """
-    url = make_url(database_url).set(drivername="postgresql")
-    if url.query.get(WHICH_HOST) == "read-write":
-        url = url.update_query_dict({WHICH_HOST: "primary"})
+    """The same database as libpq, psql and psycopg write it, whatever driver the setting names: its primary."""
+    url = _primary(database_url).set(drivername="postgresql")
     # SQLAlchemy leaves the spaces of a password, which libpq refuses.
     return url.render_as_string(hide_password=False).replace(" ", "%20")
 
 
 def sqlalchemy_url(database_url: str) -> str:
-    """The same database as SQLAlchemy writes it, with the driver that we ship."""
-    return make_url(database_url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    """The same database as SQLAlchemy writes it, with the driver that we ship: its primary."""
+    return _primary(database_url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def also_of_replicas(database_url: str) -> str:
+    """The same database, also at a server that does not write, unless the URL says which it wants."""
+    url = make_url(database_url)
+    return url.update_query_dict({WHICH_HOST: url.query.get(WHICH_HOST, "any")}).render_as_string(hide_password=False)
+
+
+def _primary(database_url: str) -> URL:
+    """Unless the URL wants another one: the server that writes.
+
+    One that is being restored, or waits to be promoted, lets readers in while it shows what was true once, and can
+    take nothing: it counts as one that is away. `read-write` means the same server and is called `primary`, since
+    libpq would ask sessions of our own that only read whether they can write.
+    """
+    url = make_url(database_url)
+    if url.query.get(WHICH_HOST, "read-write") == "read-write":
+        return url.update_query_dict({WHICH_HOST: "primary"})
+    return url
 
 
 def connect(settings: Settings, *, autocommit: bool = False, holds_lock: bool = False) -> psycopg.Connection[TupleRow]:
@@ -107,12 +120,15 @@ def connect(settings: Settings, *, autocommit: bool = False, holds_lock: bool = 
     )
 
 
-def is_passing(error: psycopg.Error) -> bool:
+def is_passing(error: BaseException) -> bool:
     """Whether the same work may succeed later: a server or connection that went away, a lock, a full disk.
 
     Without an SQLSTATE the connection itself failed; a limit of the program (54) or a fault in the work never passes.
     """
-    return error.sqlstate is None or error.sqlstate[:2] in PASSING
+    # Hosts make a database read-only before its disk is full, administrators while they work at it.
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+        return True
+    return isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate[:2] in PASSING)
 
 
 def alembic_config(database_url: str) -> Config:

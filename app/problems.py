@@ -255,6 +255,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _of_validation)
     for kind in (psycopg.OperationalError, PoolTimeout, TooManyRequests, sqlalchemy.exc.OperationalError):
         app.add_exception_handler(kind, _of_database)
+    app.add_exception_handler(psycopg.errors.ReadOnlySqlTransaction, _of_database)
+    app.add_exception_handler(sqlalchemy.exc.InternalError, _of_internal)
     app.add_exception_handler(sqlalchemy.exc.TimeoutError, _of_database)
     app.add_exception_handler(sqlalchemy.exc.IntegrityError, _of_constraint)
 
@@ -305,6 +307,13 @@ async def _of_database(request: Request, error: Exception) -> Response:
     if isinstance(cause, psycopg.errors.QueryCanceled):
         return _answer(request, DatabaseTimeout("Ask for less at once (more filters, a smaller limit), or try again."))
     return _answer(request, DatabaseUnavailable("Try again in a moment."))
+
+
+async def _of_internal(request: Request, error: Exception) -> Response:
+    """A database that takes no writes for now is no fault of ours; what else SQLAlchemy calls so is one."""
+    if isinstance(getattr(error, "orig", None), psycopg.errors.ReadOnlySqlTransaction):
+        return await _of_database(request, error)
+    raise error
 
 
 async def _of_constraint(request: Request, error: Exception) -> Response:

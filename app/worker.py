@@ -88,7 +88,7 @@ def _kept_alive(
         started = time.monotonic()
         try:
             loop(settings, stop)
-        except (psycopg.OperationalError, OSError) as error:
+        except (psycopg.Error, OSError) as error:
             if isinstance(error, psycopg.Error) and not is_passing(error):
                 failures.append(error)
                 stop.set()

@@ -6,7 +6,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import make_url
 
-from app.db import libpq_url, sqlalchemy_url
+from app.db import also_of_replicas, libpq_url, sqlalchemy_url
 
 CASES = [
     "postgresql:///annuaire",
@@ -17,18 +17,28 @@ CASES = [
 
 
 @pytest.mark.parametrize("url", CASES)
-def test_a_url_serves_libpq_and_sqlalchemy(url: str) -> None:
+def test_a_url_serves_libpq_and_sqlalchemy_and_leads_to_the_primary(url: str) -> None:
     rest = url.partition("://")[2]
+    primary = f"{rest}{'&' if '?' in rest else '?'}target_session_attrs=primary"
     assert libpq_url(url).partition("://")[0] == "postgresql"
     assert sqlalchemy_url(url).partition("://")[0] == "postgresql+psycopg"
     for made in (libpq_url(url), sqlalchemy_url(url)):
-        assert made.partition("://")[2].replace("%2F", "/") == rest
+        assert made.partition("://")[2].replace("%2F", "/") == primary
 
 
-def test_of_several_hosts_the_one_that_writes_is_found_by_sessions_that_only_read() -> None:
-    url = "postgresql:///annuaire?host=/one,/other&target_session_attrs=read-write"
-    parsed = conninfo_to_dict(libpq_url(url))
-    assert (parsed["host"], parsed["target_session_attrs"]) == ("/one,/other", "primary")
+@pytest.mark.parametrize(
+    ("wanted", "used"), [("read-write", "primary"), ("primary", "primary"), ("any", "any"), ("standby", "standby")]
+)
+def test_a_url_that_says_which_server_it_wants_is_believed(wanted: str, used: str) -> None:
+    """Sessions of our own that only read find no server that is `read-write` to them."""
+    url = f"postgresql:///annuaire?host=/one,/other&target_session_attrs={wanted}"
+    for made in (libpq_url(url), sqlalchemy_url(url)):
+        assert conninfo_to_dict(made.replace("+psycopg", ""))["target_session_attrs"] == used
+    assert conninfo_to_dict(also_of_replicas(url))["target_session_attrs"] == wanted
+
+
+def test_the_url_of_a_replica_leads_to_one_that_does_not_write() -> None:
+    assert conninfo_to_dict(libpq_url(also_of_replicas(CASES[0])))["target_session_attrs"] == "any"
 
 
 def test_a_password_may_hold_any_character() -> None:

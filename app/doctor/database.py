@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from app.db import connect
+from app.db import also_of_replicas, connect
 from app.doctor.finding import Looks, Seen, measured, note, well, wrong
 from app.metrics.database import WATCHED
 from app.settings import Settings
@@ -18,14 +18,20 @@ STANDBY_LIMIT = timedelta(minutes=1)
 
 def _database(settings: Settings) -> Seen:
     with connect(settings) as connection:
-        return well(f"PostgreSQL {connection.info.server_version // 10_000} answers")
+        said = f"PostgreSQL {connection.info.server_version // 10_000} answers"
+        if connection.execute("SHOW transaction_read_only").fetchone() == ("on",):
+            return wrong(
+                f"{said}, and takes no writes (default_transaction_read_only)",
+                "a host does so before the disk is full: free space, then set it off",
+            )
+        return well(said)
 
 
 def _standby(settings: Settings) -> Seen:
     if settings.read_database_url is None:
         return note("none: the database above answers every read", "ANNUAIRE_READ_DATABASE_URL (docs/machines.md)")
     edition, epoch = held_by(settings.database_url)
-    held, held_epoch = held_by(settings.read_database_url)
+    held, held_epoch = held_by(also_of_replicas(settings.read_database_url))
     if held_epoch != epoch:
         return wrong("it holds another history and is never read", "make it anew from the primary (pg_basebackup)")
     # The primary was asked first, so a replica that follows holds as much, or lacks what came in that moment.

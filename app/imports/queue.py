@@ -160,7 +160,7 @@ class Task:
         except OSError as error:
             self.refusals[self.wish.run] = Refused(f"the file cannot be read: {one_line(error)}", "system.failed")
         except Exception as error:
-            if isinstance(error, psycopg.OperationalError) and is_passing(error):
+            if is_passing(error):
                 raise
             logger.exception("wish failed")
             code = "database.error" if isinstance(error, psycopg.Error) else "internal"

@@ -22,7 +22,7 @@ import psycopg
 import structlog
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from app.db import libpq_url, read_pool
+from app.db import also_of_replicas, libpq_url, read_pool
 from app.pipelined import Statement, reads_of
 from app.settings import Settings
 from app.standby.freshness import Freshness
@@ -175,8 +175,9 @@ async def opened(settings: Settings, primary: Source) -> AsyncIterator[Watch | N
         return
     freshness = Freshness(settings.read_lag_ms / 1_000)
     history = History(freshness)
-    reads = reads_of(settings, settings.read_database_url, history.require)
-    pool = read_pool(settings, settings.read_database_url, history.require)
+    url = also_of_replicas(settings.read_database_url)
+    reads = reads_of(settings, url, history.require)
+    pool = read_pool(settings, url, history.require)
     watch = Watch(primary, Standby(Source(STANDBY, reads, pool), freshness), history, settings)
     await watch.learn()
     reads.open()
