@@ -6,6 +6,8 @@ committed at the edge, before the response leaves (`Transaction`).
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import psycopg
@@ -129,6 +131,14 @@ def is_passing(error: BaseException) -> bool:
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         return True
     return isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate[:2] in PASSING)
+
+
+def every_table() -> MetaData:
+    """All tables of the code: the modules `models` and `…_models` of its packages are imported first."""
+    here = Path(__file__).parent
+    for path in sorted(here.glob("*/*models.py")):
+        import_module(f"{here.name}.{path.parent.name}.{path.stem}")
+    return Base.metadata
 
 
 def alembic_config(database_url: str) -> Config:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 
-from app import documentation, health, logs, openapi, problems, signing, tracing
+from app import documentation, health, logs, openapi, problem_answers, signing, tracing
 from app.access import audit_routes as audit
 from app.access import oauth_routes as oauth
 from app.access import routes as access
@@ -94,14 +94,14 @@ def create_app(settings: Settings) -> FastAPI:
     app.router.routes.extend(guarded(limited(direct(route), LARGEST_BODY)) for route in routes)
     _hold(app, settings, peppers)
     openapi.install(app)
-    problems.install(app)
+    problem_answers.install(app)
     app.add_middleware(HeadAsGet)
     app.add_middleware(
         logs.RequestLog,
         observe=app.state.metrics.requests.observe,
         note=app.state.consultations.note,
         told=budget_headers.of_request,
-        unexpected=problems.unexpected,
+        unexpected=problem_answers.unexpected,
     )
     if settings.traces_url is not None:
         app.add_middleware(RequestTrace, trusts=app.state.proxies.vouches, untraced=ALWAYS)

@@ -4,7 +4,6 @@ One upgrade at a time: the session holds an advisory lock. Who comes second asks
 waiting in a statement, whose snapshot an index that is built concurrently would wait for in turn.
 """
 
-import importlib
 import time
 from collections.abc import Collection
 
@@ -14,35 +13,15 @@ from sqlalchemy import Connection, MetaData, NullPool, Table, create_engine, tex
 from sqlalchemy.schema import DropTableComment, SetTableComment
 
 from app.console import Refused
-from app.db import Base, sqlalchemy_url
+from app.db import every_table, sqlalchemy_url
 from app.schema.program import application
 from app.schema.standing import comment
 from app.schema.upgrade import LOCK_MS, LONGEST_STATEMENT
 from app.settings import Settings
 
-MODELS = (
-    "access",
-    "budgets",
-    "duties",
-    "imports",
-    "ldap",
-    "mailboxes",
-    "notices",
-    "organizations",
-    "practitioners",
-    "publication",
-    "push",
-    "terminology",
-    "transfers",
-    "trust",
-)
 # 5 is the number of migrations among annuaire's advisory locks: two processes that start at once take turns.
 MIGRATION_LOCK = 5
 TURN_SECONDS, LOOK_SECONDS = 3_600.0, 0.25
-
-for package in MODELS:
-    importlib.import_module(f"app.{package}.models")
-
 
 PARTITIONS = "SELECT relname FROM pg_class WHERE relispartition"
 
@@ -67,7 +46,7 @@ def run() -> None:
         take_turn(connection)
         context.configure(
             connection=connection,
-            target_metadata=Base.metadata,
+            target_metadata=every_table(),
             compare_type=True,
             compare_server_default=True,
             include_name=lambda name, kind, _: kind != "table" or name not in partitions,

@@ -1,17 +1,15 @@
 """The first publication of a whole registry: built beside the empty one by several connections, and put in its place.
 
     lock ─► tables `…_next` without indexes ─► portions of documents ─► indexes ─► swap, edition, marks
-                                               └─ each by one of WORKERS connections      └─ one transaction
+                                               └─ each by one of crew.WORKERS connections      └─ one transaction
 
 The views that make the documents for publish() make them here, under the same lock. Nobody sees any document before the
 swap: a crash anywhere leaves the empty publication and all marks, and the next try begins anew. Numbers come from a
 sequence of its own, dense because a build that loses one is thrown away whole (ADR 0012).
 """
 
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import pairwise
@@ -22,13 +20,12 @@ import psycopg
 import structlog
 from psycopg import sql
 
-from app.db import connect
+from app.publication.crew import Connection, Progress, Task, counting_down, work
 from app.settings import Settings
 
 logger = structlog.get_logger(__name__)
 
 PUBLICATION_LOCK = 4
-WORKERS = 2
 # From so many marks on, or with one for the whole registry, an empty publication is built this way.
 MANY = 20_000
 PORTION = 10_000
@@ -63,18 +60,10 @@ FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a WHERE c.oid = %s::regc
 RANGE_OF_HEAD = "SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = 'change_head'::regclass"
 NUMBERED = "UPDATE directory SET edition = coalesce((SELECT max(sequence) FROM change), edition) RETURNING edition"
 OPTIONS = "SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = %s::regclass AND reloptions IS NOT NULL"
-# An index is sorted in memory; both cores are busy already; one portion of documents fits in memory.
-WORKER = """
-SET maintenance_work_mem = '512MB'; SET max_parallel_maintenance_workers = 0;
-SET max_parallel_workers_per_gather = 0; SET work_mem = '64MB'
-"""
 # Readers never queue behind the swap for longer than this, nor run into a deadlock with it (which is found after 1 s).
 SWAP_PATIENCE, SWAP_PAUSE, SWAP_TRIES = "500ms", 0.25, 120
 # Above every key, which are ASCII or UTF-8 text.
 END = "\U0010ffff"
-Connection = psycopg.Connection[Any]
-Progress = Callable[[int], None]
-Task = Callable[[Connection], int]
 # Table, name, statement that makes it on the table that is being built, and its primary key if it is one's.
 Index = tuple[str, str, str, str | None]
 
@@ -99,13 +88,13 @@ def publish_all(settings: Settings, connection: Connection, *, progress: Progres
         _make_tables(connection)
         at = _now(connection)
         portions = [_portion(kind, first, last, at) for kind in SOURCES for first, last in _ranges(connection, kind)]
-        _work(settings, portions, _telling(progress, len(portions) * PORTION))
+        work(settings, portions, counting_down(progress, len(portions) * PORTION, PORTION))
         indexes = [index for table in TABLES for index in _indexes(connection, table)]
         finish = [statement for _, _, statement, _ in indexes] + [f"ANALYZE {table}_next" for table in TABLES]
         # The dictionaries of the searches: nobody reads them before the swap, for nothing is published.
         finish.insert(0, "SELECT fill_names('practitioner_search_next')")
         finish.insert(0, "SELECT fill_structures('organization_search_next')")
-        _work(settings, [_statement(statement) for statement in finish], lambda _: None)
+        work(settings, [_statement(statement) for statement in finish], lambda _: None)
         return _swap(connection, indexes)
 
 
@@ -189,48 +178,6 @@ def _statement(statement: str) -> Task:
         return 0
 
     return execute
-
-
-def _telling(progress: Progress | None, total: int) -> Progress:
-    """Counts portions down; told by several workers, one at a time."""
-    left = total
-    lock = threading.Lock()
-
-    def done(count: int) -> None:
-        nonlocal left
-        with lock:
-            left = max(0, left - (count or PORTION))
-            if progress:
-                progress(left)
-
-    return done
-
-
-def _work(settings: Settings, tasks: Sequence[Task], done: Progress) -> None:
-    """Do these tasks on WORKERS connections. Raises what the first failing one raised, when all have stopped."""
-    waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
-    for task in tasks:
-        waiting.put(task)
-    faults: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            with connect(settings, autocommit=True) as connection:
-                connection.execute(WORKER.encode())
-                while not faults:
-                    done(waiting.get_nowait()(connection))
-        except queue.Empty:
-            return
-        except BaseException as fault:  # noqa: BLE001 - raised again by the one who waits
-            faults.append(fault)
-
-    workers = [threading.Thread(target=work, name=f"publisher-{number}") for number in range(WORKERS)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    if faults:
-        raise faults[0]
 
 
 def _indexes(connection: Connection, table: str) -> list[Index]:

@@ -243,7 +243,7 @@ from app.settings import Settings
 def kill(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 if sys.argv[1] == 'filling':
-    bulk._telling = lambda *_: kill
+    bulk.counting_down = lambda *_: kill
 elif sys.argv[1] == 'indexing':
     bulk._indexes = kill
 else:
