@@ -12,7 +12,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-from app.db import Require, libpq_url
+from app.db import READ_ONLY, Require, libpq_url, session
 from app.schema.program import application
 from app.settings import Settings
 
@@ -20,7 +20,7 @@ CONNECT_SECONDS = 5
 # Beyond the time-out of the statement itself.
 SILENCE = 5.0
 # A plan for the value at hand costs four times what the row costs; ours go by key whatever it is.
-OPTIONS = "-c default_transaction_read_only=on -c plan_cache_mode=force_generic_plan -c timezone=UTC"
+PARAMETERS = {**READ_ONLY, "plan_cache_mode": "force_generic_plan"}
 
 
 @dataclass(slots=True, eq=False)
@@ -75,7 +75,7 @@ class Line:
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,
             application_name=application("annuaire-api"),
-            options=f"-c statement_timeout={self._settings.statement_timeout_ms} {OPTIONS}",
+            options=session(statement_timeout=self._settings.statement_timeout_ms, **PARAMETERS),
         )
         if self._require is not None:
             await self._require(connection)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, MetaData, NullPool, Table, create_engine, tex
 from sqlalchemy.schema import DropTableComment, SetTableComment
 
 from app.console import Refused
-from app.db import every_table, sqlalchemy_url
+from app.db import every_table, session, sqlalchemy_url
 from app.schema.program import application
 from app.schema.standing import comment
 from app.schema.upgrade import LOCK_MS, LONGEST_STATEMENT
@@ -34,8 +34,8 @@ def run() -> None:
     """
     attributes = context.config.attributes
     url = attributes.get("url") or sqlalchemy_url(Settings().database_url)
-    limits = f"-c lock_timeout={LOCK_MS} -c statement_timeout={LONGEST_STATEMENT}"
-    arguments = {"application_name": application("annuaire-migration"), "options": limits, "connect_timeout": 10}
+    options = session(lock_timeout=LOCK_MS, statement_timeout=LONGEST_STATEMENT)
+    arguments = {"application_name": application("annuaire-migration"), "options": options, "connect_timeout": 10}
     engine = create_engine(url, poolclass=NullPool, connect_args=arguments | attributes.get("connect_args", {}))
     with engine.connect() as connection:
         if follow := attributes.get("follow"):

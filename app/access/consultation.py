@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, Counter
 from starlette.types import Scope
 
 from app.access.caller import Identity
-from app.db import is_passing, libpq_url
+from app.db import is_passing, libpq_url, session
 from app.faults import fault
 from app.logs import route_of
 from app.settings import Settings
@@ -38,7 +38,7 @@ INTO = "COPY consultation (at, caller, route, status, shown, request_id) FROM ST
 # In COPY's text form a backslash begins an escape. A tab or the end of a line is in no route, credential or request id.
 ESCAPES = {ord("\\"): "\\\\"}
 # Whoever loses the last second of the log in a crash of PostgreSQL has lost no read.
-OPTIONS = "-c synchronous_commit=off -c statement_timeout=5000 -c lock_timeout=2000"
+PARAMETERS = {"synchronous_commit": "off", "statement_timeout": 5_000, "lock_timeout": 2_000}
 
 
 class Consultation(NamedTuple):
@@ -135,7 +135,7 @@ class Consultations:
             autocommit=True,
             connect_timeout=5,
             application_name="annuaire-consultations",
-            options=OPTIONS,
+            options=session(**PARAMETERS),
         )
 
 

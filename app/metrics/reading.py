@@ -12,7 +12,7 @@ import psycopg
 import structlog
 from prometheus_client.metrics_core import Metric
 
-from app.db import libpq_url
+from app.db import READ_ONLY, libpq_url, session
 from app.lag import Lag, judged
 from app.metrics import budgets, credentials, database, directory, imports, trail, worker
 from app.metrics.directory import State
@@ -21,7 +21,7 @@ from app.schema.standing import Standing
 from app.settings import Settings
 
 CONNECT_SECONDS = 2
-OPTIONS = "-c default_transaction_read_only=on -c statement_timeout=2000 -c timezone=UTC"
+STATEMENT_MS = 2_000
 SUBJECTS = (imports.WATCHED, budgets.WATCHED, credentials.WATCHED, trail.WATCHED, worker.WATCHED)
 WATCHED = f"SELECT {', '.join(f'({subject.sql})' for subject in SUBJECTS)}"
 
@@ -83,7 +83,7 @@ class Reader:
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,
             application_name="annuaire-metrics",
-            options=OPTIONS,
+            options=session(statement_timeout=STATEMENT_MS, **READ_ONLY),
         )
 
 

@@ -17,7 +17,7 @@ from http import HTTPStatus
 import psycopg
 import structlog
 
-from app.db import libpq_url
+from app.db import libpq_url, session
 from app.faults import fault
 from app.problems import Problem
 from app.settings import Settings
@@ -102,7 +102,11 @@ class Arrivals:
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(
-                    self._url, autocommit=True, connect_timeout=10, application_name="annuaire-api-feed"
+                    self._url,
+                    autocommit=True,
+                    connect_timeout=10,
+                    application_name="annuaire-api-feed",
+                    options=session(),
                 ) as connection:
                     await connection.execute("LISTEN annuaire_change")
                     # What was committed before now wakes nobody.

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import IsolationLevel
 from psycopg.sql import SQL, Composed, Literal
 
-from app.db import libpq_url
+from app.db import READ_ONLY, libpq_url, session
 from app.paging import Position
 from app.publication.listing import Found, Selection
 from app.publication.moment import Moment
@@ -48,8 +48,11 @@ async def snapshot(settings: Settings) -> AsyncIterator[Pool]:
         libpq_url(settings.database_url),
         connect_timeout=5,
         application_name="annuaire-api-export",
-        options=f"-c statement_timeout={settings.statement_timeout_ms}"
-        f" -c idle_in_transaction_session_timeout={most_idle} -c default_transaction_read_only=on",
+        options=session(
+            statement_timeout=settings.statement_timeout_ms,
+            idle_in_transaction_session_timeout=most_idle,
+            **READ_ONLY,
+        ),
     )
     try:
         await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)

@@ -22,7 +22,7 @@ import psycopg
 import structlog
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from app.db import also_of_replicas, libpq_url, read_pool
+from app.db import also_of_replicas, libpq_url, read_pool, session
 from app.pipelined import Statement, reads_of
 from app.settings import Settings
 from app.standby.freshness import Freshness
@@ -163,7 +163,9 @@ class Watch:
 
 def held_by(url: str) -> Seen:
     """What the server at this address holds. Raises psycopg.Error."""
-    with psycopg.connect(libpq_url(url), autocommit=True, connect_timeout=DOCTOR_SECONDS) as connection:
+    with psycopg.connect(
+        libpq_url(url), autocommit=True, connect_timeout=DOCTOR_SECONDS, options=session()
+    ) as connection:
         return Seen(*(connection.execute(LOOK.sql).fetchone() or (0, "")))
 
 

@@ -32,7 +32,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is noted is written at once, tried again at once, and waits for no lock."""
     monkeypatch.setattr(consultation, "WRITE_SECONDS", 0.01)
     monkeypatch.setattr(consultation, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(consultation, "OPTIONS", "-c lock_timeout=20")
+    monkeypatch.setattr(consultation, "PARAMETERS", {"lock_timeout": 20})
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from app.embedded import Postgres
 
 TEMPLATE = "template_annuaire"
 # Without a history of their own, or without any table.
+HOUSE = {"timezone": "Europe/Paris", "datestyle": "ISO, DMY"}
 UNWRITTEN = {TEMPLATE, "template0", "template1"}
 _numbers = itertools.count(1)
 
@@ -37,7 +38,13 @@ class Database:
 
 
 def make_template(cluster: Postgres) -> None:
-    """Run all migrations once, into the database that the others are cloned from."""
+    """Run all migrations once, into the database that the others are cloned from.
+
+    The server is one of a house in Paris, whose clock and way of writing a day must not show anywhere.
+    """
+    for parameter, value in HOUSE.items():
+        _administer(cluster, sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(parameter), sql.Literal(value)))
+    _administer(cluster, sql.SQL("SELECT pg_reload_conf()"))
     _administer(cluster, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
     upgrade(cluster.dsn(TEMPLATE))
 
@@ -63,6 +70,6 @@ def cloned(cluster: Postgres, template: str = TEMPLATE, *, restored: bool = Fals
         _administer(cluster, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _administer(cluster: Postgres, statement: sql.Composed) -> None:
+def _administer(cluster: Postgres, statement: sql.SQL | sql.Composed) -> None:
     with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
         connection.execute(statement)
