@@ -20,7 +20,7 @@ from sqlalchemy import URL, Integer, MetaData, Text, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from app.patience import PatientConnection
+from app.patience import PatientConnection, require_open
 from app.schema.program import application
 from app.schema.standing import LOCATION
 from app.schema.upgrade import bring_up
@@ -183,10 +183,13 @@ def open_engine(settings: Settings) -> AsyncEngine:
         sqlalchemy_url(settings.database_url),
         pool_size=settings.database_pool,
         pool_timeout=5,
+        # Few writes come here: a question to the server before each costs less than a lost one.
+        pool_pre_ping=True,
         # An error must not carry what somebody wrote.
         hide_parameters=True,
         connect_args={
             "options": session(statement_timeout=settings.statement_timeout_ms, lock_timeout=WRITE_LOCK_MS),
+            "application_name": application("annuaire-api"),
             "connect_timeout": CONNECT_SECONDS,
             "async_creator_fn": partial(_connected, settings),
         },
@@ -264,6 +267,8 @@ def _pool(
         # Beyond, one more is refused at once: it would wait in vain, with all that it brought in memory.
         max_waiting=settings.database_pool * WAITING_A_CONNECTION,
         configure=configure,
+        # After a restart or a failover each of them would cost somebody a request.
+        check=require_open,
         kwargs={
             "application_name": application("annuaire-api"),
             "connect_timeout": CONNECT_SECONDS,

@@ -8,6 +8,7 @@ then unknown, and its Idempotency-Key tells when the request comes again.
 
 import asyncio
 import os
+import select
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -41,6 +42,17 @@ class PatientConnection(psycopg.AsyncConnection[TupleRow]):
         """libpq finds the line closed, and tells whoever waits. The descriptor stays libpq's own."""
         with suppress(OSError), socket.socket(fileno=os.dup(self.pgconn.socket)) as line:
             line.shutdown(socket.SHUT_RDWR)
+
+
+async def require_open(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Raises psycopg.OperationalError when the server has ended a connection that waited for its next use.
+
+    Without asking the server: over a connection at rest nothing comes but notices, changed parameters, and its end.
+    """
+    line = select.poll()
+    line.register(connection.pgconn.socket, select.POLLIN)
+    while line.poll(0):
+        connection.pgconn.consume_input()
 
 
 @asynccontextmanager

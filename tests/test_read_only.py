@@ -71,6 +71,7 @@ def test_the_api_reads_on_and_says_of_writes_that_they_wait(host: Host, read_onl
         look = next(each for each in examine(read_only) if each.name == "database")
         assert (look.ok, "takes no writes" in look.detail) == (False, True)
         host.set_read_only("off")
+        # A session that was told to end may still be answering.
         until(lambda: operator.put(f"new@{DOMAIN}", org()).status_code == 201, "the operator writes")
 
 

@@ -196,7 +196,6 @@ def test_a_directory_restored_to_an_instant_is_what_it_was_then(
     assert running.ask("/v1/changes", after=begin["next"]).status_code == 200
 
     told_of_lost_acts(annuaire, api_settings, lost.sequence)
-    # A connection of before may still be in a pool: it answers 503 once.
     running.until(lambda: running.operator.put(f"apres@{DOMAIN}", body=org()).status_code == 201)
     running.until(running.follows)
     broken = broken_in(api_settings)
