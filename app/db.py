@@ -55,6 +55,8 @@ OURS: Mapping[str, object] = {
 # A single write over REST waits so long for a row that an import holds, then answers `write.busy`.
 WRITE_LOCK_MS = 2_000
 CONNECT_SECONDS = 10
+# How long a request waits for a connection of a pool.
+POOL_SECONDS = 5
 # So many requests wait for a connection of a pool, for each that it has.
 WAITING_A_CONNECTION = 32
 # Classes of SQLSTATE: connection, transaction rolled back by the server, resources, locks, operator's action, system.
@@ -182,7 +184,7 @@ def open_engine(settings: Settings) -> AsyncEngine:
     return create_async_engine(
         sqlalchemy_url(settings.database_url),
         pool_size=settings.database_pool,
-        pool_timeout=5,
+        pool_timeout=POOL_SECONDS,
         # Few writes come here: a question to the server before each costs less than a lost one.
         pool_pre_ping=True,
         # An error must not carry what somebody wrote.
@@ -257,24 +259,35 @@ def _pool(
         if require is not None:
             await require(connection)
 
-    return AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]](
+    async def check(connection: psycopg.AsyncConnection[Any]) -> None:
+        try:
+            await require_open(connection)
+        except psycopg.OperationalError:
+            # The server ended the others too, most likely. The pool would find out one by one, ever more slowly.
+            await pool.drain()
+            raise
+
+    pool = AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]](
         libpq_url(url or settings.database_url),
         connection_class=PatientConnection,
         min_size=least,
         max_size=most or settings.database_pool,
         open=False,
-        timeout=5,
+        timeout=POOL_SECONDS,
+        # From then on the next request that waits has it connect at once; while it tries by itself its pauses double.
+        reconnect_timeout=POOL_SECONDS,
         # Beyond, one more is refused at once: it would wait in vain, with all that it brought in memory.
         max_waiting=settings.database_pool * WAITING_A_CONNECTION,
         configure=configure,
         # After a restart or a failover each of them would cost somebody a request.
-        check=require_open,
+        check=check,
         kwargs={
             "application_name": application("annuaire-api"),
             "connect_timeout": CONNECT_SECONDS,
             "options": session(statement_timeout=settings.statement_timeout_ms, **parameters),
         },
     )
+    return pool
 
 
 async def transaction(request: Request) -> AsyncIterator[AsyncSession]:

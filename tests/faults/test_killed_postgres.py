@@ -110,6 +110,33 @@ def test_an_api_outlives_the_crash_of_its_postgresql(
     assert set(clients.statuses) <= {0, 200, 409, 503}
 
 
+AWAY_SECONDS = 45
+# What is promised (docs/operations.md).
+BACK = 10.0
+
+
+@pytest.mark.fault
+def test_an_api_is_back_soon_after_a_postgresql_that_was_away_for_long(
+    mortal: Postgres, settings: Settings, tmp_path: Path, tell: Tell
+) -> None:
+    """Who tries to connect ever more rarely comes back ever later."""
+    with cloned(mortal) as database:
+        one = installed(database, tmp_path, settings)
+        with one.serving():
+            clients = one.clients(5)
+            with clients.at_work():
+                clients.wait_for(20)
+                mortal.stop()
+                time.sleep(AWAY_SECONDS)
+                mortal.start()
+                recovery = clients.wait_for_all(time.monotonic())
+        lost, broken = one.harm(clients)
+    what = f"PostgreSQL is away for {AWAY_SECONDS} s, under an API and 8 programs"
+    tell(Tried("F3", what, 1, len(lost), len(broken), recovery))
+    assert (lost, broken) == ([], [])
+    assert recovery < BACK
+
+
 @contextmanager
 def torn(database: Database) -> Iterator[None]:
     """A row that is committed, and five thousand that never are: their session dies in the block."""

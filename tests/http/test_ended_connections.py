@@ -14,7 +14,7 @@ from tests.http.fixtures import Connection
 from tests.mailbox_writes.operators import Operator, domain_of, org
 
 # Whichever kind of connection each of them takes.
-ROUNDS = 3
+ROUNDS = 2
 END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND application_name LIKE 'annuaire%%'"
 LEFT = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY (%s)"
 PIDS = "SELECT array_agg(pid) FROM pg_stat_activity WHERE datname = %s AND application_name LIKE 'annuaire%%'"
@@ -43,7 +43,7 @@ def test_connections_that_ended_meanwhile_cost_nobody_an_answer(
     a_small_directory(registry)
     identifier = an_operator(registry, domains=(domain_of("own"),))
     writer, reader, admin = key_for("publish", operator=identifier), key_for("read"), key_for("admin")
-    settings = api_settings.model_copy(update={"publish_with_key": True})
+    settings = api_settings.model_copy(update={"publish_with_key": True, "database_pool": 8})
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         operator = Operator(client, identifier, writer)
 
