@@ -49,6 +49,10 @@ faults: setup system-test ## every fault of tests/faults, tests/recovery and tes
 test-model: setup system-test ## a hundred histories beside a model, others each time (about a quarter of an hour)
 	$(BIN)/pytest -n $(WORKERS) -m fault tests/model $(ARGS)
 
+machine: setup ## docs/deployment.md and docs/recovery.md, word for word, on an empty Debian 12 and 13 that systemd boots; as root (about five minutes)
+	@PYTHON="$(PYTHON)" deploy/packages.sh machine
+	$(BIN)/pytest -n 0 -m machine tests/machine $(ARGS)
+
 test-follower: setup system-test ## a follower of the directory, killed fifty times during a hundred thousand changes
 	$(BIN)/pytest -n 0 -m "fault or not fault" tests/faults/test_killed_follower.py $(ARGS)
 

@@ -51,6 +51,13 @@ OURS: Mapping[str, object] = {
     "timezone": "UTC",
     "datestyle": "ISO,YMD",
     "default_transaction_isolation": "read committed",
+    "client_encoding": "UTF8",
+}
+# Of a command, an import and a worker, which may be at one thing for long.
+UNHURRIED: Mapping[str, object] = {
+    "statement_timeout": 0,
+    "idle_in_transaction_session_timeout": 0,
+    "idle_session_timeout": 0,
 }
 # A single write over REST waits so long for a row that an import holds, then answers `write.busy`.
 WRITE_LOCK_MS = 2_000
@@ -137,7 +144,7 @@ def connect(settings: Settings, *, autocommit: bool = False, holds_lock: bool = 
         autocommit=autocommit,
         connect_timeout=CONNECT_SECONDS,
         application_name=application("annuaire"),
-        options=session(lock_timeout=LOCK_TIMEOUT, **(LET_GO if holds_lock else {})),
+        options=session(lock_timeout=LOCK_TIMEOUT, **UNHURRIED, **(LET_GO if holds_lock else {})),
         keepalives_idle=30,
         keepalives_interval=10,
         keepalives_count=3,
@@ -168,6 +175,7 @@ def alembic_config(database_url: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(LOCATION))
     config.attributes["url"] = sqlalchemy_url(database_url)
+    config.attributes["libpq_url"] = libpq_url(database_url)
     return config
 
 
@@ -267,6 +275,9 @@ def _pool(
             await pool.drain()
             raise
 
+    async def go_on(pool: AsyncConnectionPool[Any]) -> None:
+        await pool.check()
+
     pool = AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]](
         libpq_url(url or settings.database_url),
         connection_class=PatientConnection,
@@ -274,8 +285,9 @@ def _pool(
         max_size=most or settings.database_pool,
         open=False,
         timeout=POOL_SECONDS,
-        # From then on the next request that waits has it connect at once; while it tries by itself its pauses double.
+        # Its pauses double from attempt to attempt: it gives up soon, and is told to begin anew.
         reconnect_timeout=POOL_SECONDS,
+        reconnect_failed=go_on,
         # Beyond, one more is refused at once: it would wait in vain, with all that it brought in memory.
         max_waiting=settings.database_pool * WAITING_A_CONNECTION,
         configure=configure,

@@ -47,12 +47,13 @@ class PatientConnection(psycopg.AsyncConnection[TupleRow]):
 async def require_open(connection: psycopg.AsyncConnection[Any]) -> None:
     """Raises psycopg.OperationalError when the server has ended a connection that waited for its next use.
 
-    Without asking the server: over a connection at rest nothing comes but notices, changed parameters, and its end.
+    Over a connection at rest nothing comes but notices, changed parameters, and its end, which a farewell announces:
+    the server is asked only when something came.
     """
     line = select.poll()
     line.register(connection.pgconn.socket, select.POLLIN)
-    while line.poll(0):
-        connection.pgconn.consume_input()
+    if line.poll(0):
+        await connection.execute("SELECT")
 
 
 @asynccontextmanager

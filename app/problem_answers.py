@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.allow import allowed
-from app.faults import fault
+from app.faults import fault, told
 from app.problems import (
     Conflict,
     DatabaseTimeout,
@@ -96,7 +96,9 @@ async def _of_database(request: Request, error: Exception) -> Response:
     if isinstance(cause, psycopg.errors.LockNotAvailable):
         logger.info("write waited too long for a lock")
         return _answer(request, WriteBusy("An import or another write holds what this one needs. Nothing was changed."))
-    logger.error("database failed", error=fault(cause))
+    # A write in a session of ours that only reads looks the same: where it was made is noted.
+    is_read_only = isinstance(cause, psycopg.errors.ReadOnlySqlTransaction)
+    logger.error("database failed", error=told(error) if is_read_only else fault(cause))
     if isinstance(cause, psycopg.errors.QueryCanceled):
         return _answer(request, DatabaseTimeout("Ask for less at once (more filters, a smaller limit), or try again."))
     return _answer(request, DatabaseUnavailable("Try again in a moment."))

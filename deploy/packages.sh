@@ -1,5 +1,6 @@
 #!/bin/sh
-# packages.sh run|test: the system packages that annuaire runs on (run), and those its tests need besides (test).
+# packages.sh run|test|machine: the system packages that annuaire runs on (run), and those that its tests need besides (test), or
+# the one that makes a machine of its own (machine).
 # Installs what is missing when we are root or have sudo (Debian, Ubuntu); else says exactly which, and stops with 2.
 # Nothing installed here starts by itself: annuaire runs its own PostgreSQL and slapd.
 set -eu
@@ -41,6 +42,10 @@ if [ "${1:-run}" = test ]; then
     # lbdb leaves to its users what it asks LDAP with.
     perl -MNet::LDAP -MAuthen::SASL -MIO::Socket::SSL -e 1 2>/dev/null ||
         need "libnet-ldap-perl libauthen-sasl-perl libio-socket-ssl-perl"
+fi
+if [ "${1:-run}" = machine ]; then
+    command -v mmdebstrap >/dev/null || need mmdebstrap
+    command -v systemd-nspawn >/dev/null || need systemd-container
 fi
 [ -n "$missing" ] || exit 0
 

@@ -75,7 +75,7 @@ def test_the_api_reads_on_and_says_of_writes_that_they_wait(host: Host, read_onl
         until(lambda: operator.put(f"new@{DOMAIN}", org()).status_code == 201, "the operator writes")
 
 
-def test_the_worker_waits_and_a_command_says_what_is_the_matter(host: Host, database: Database, tmp_path: Path) -> None:
+def test_the_worker_waits(host: Host, database: Database, tmp_path: Path) -> None:
     a_small_directory(host.connection)
     with host.connection.transaction():
         address = a_mailbox(host.connection, f"new@{DOMAIN}", organization=None)
@@ -90,9 +90,14 @@ def test_the_worker_waits_and_a_command_says_what_is_the_matter(host: Host, data
         assert worker.poll() is None, words(tmp_path)
 
 
-def test_a_command_says_what_is_the_matter(host: Host, database: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [("operator", "add", "a", "--name", "A"), ("db", "upgrade")])
+def test_a_command_says_what_is_the_matter(
+    host: Host, database: Database, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    # So that there is something to upgrade.
+    host.connection.execute("UPDATE alembic_version SET version_num = '0015'")
     host.set_read_only("on")
-    assert done(database, tmp_path, "operator", "add", "a", "--name", "A") == 2
+    assert done(database, tmp_path, *command) == 2
     said = words(tmp_path)
     assert "read-only transaction" in said
     assert "Traceback" not in said

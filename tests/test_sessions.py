@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import text
 
-from app.db import OURS, connect, counting_pool, open_engine, read_pool, session, state_pool, write_pool
+from app.db import OURS, UNHURRIED, connect, counting_pool, open_engine, read_pool, session, state_pool, write_pool
 from app.pipelined import Statement, reads_of
 from app.settings import Settings
 from tests.docs.markdown import ROOT
@@ -24,9 +24,10 @@ HOUSE = {
     "timezone": "Pacific/Noumea",
     "datestyle": "German",
     "default_transaction_isolation": "serializable",
+    "client_encoding": "LATIN1",
 }
 ASKED = f"SELECT concat_ws('|', {', '.join(f'current_setting({name!r})' for name in OURS)})"
-EXPECTED = "off|UTC|ISO, YMD|read committed"
+EXPECTED = "off|UTC|ISO, YMD|read committed|UTF8"
 # Who asks for its version, makes a cluster, or writes a database that is not ours needs no more than that.
 OTHERS = {"embedded", "schema", "replica"}
 Pool = Callable[[Settings], AsyncConnectionPool[psycopg.AsyncConnection[Any]]]
@@ -89,6 +90,16 @@ KINDS: Mapping[str, Callable[[Settings], Coroutine[Any, Any, Any]]] = {
 def test_what_a_house_configured_is_not_taken_over(kind: str, house: None, settings: Settings) -> None:
     del house
     assert asyncio.run(KINDS[kind](settings.model_copy(update={"database_pool": 1}))) == EXPECTED
+
+
+def test_a_command_is_as_long_at_work_as_it_must_be(database: Database, settings: Settings) -> None:
+    with database.connect(autocommit=True) as connection:
+        for name in UNHURRIED:
+            statement = sql.SQL("ALTER DATABASE {} SET {} = '30s'")
+            connection.execute(statement.format(sql.Identifier(database.name), sql.Identifier(name)))
+    with connect(settings) as ours:
+        for name in UNHURRIED:
+            assert ours.execute(f"SHOW {name}".encode()).fetchone() == ("0",)
 
 
 def test_a_value_may_hold_spaces_and_backslashes() -> None:

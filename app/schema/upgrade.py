@@ -15,7 +15,6 @@ import sqlalchemy.exc
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import make_url
 
 from app.console import Refused, one_line, say
 from app.schema.blockers import Watch
@@ -34,12 +33,14 @@ IN_THE_WAY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 def bring_up(config: Config, revision: str = "head") -> None:
     """Run what is missing up to `revision`; nothing on a newer schema that serves this code. May be called again.
 
-    Raises Refused: a newer annuaire made the schema (schema.unknown); others held a lock at each attempt, and are
+    Raises Refused: the database cannot hold every name (schema.encoding); a newer annuaire made the schema
+    (schema.unknown); others held a lock at each attempt, and are
     named (schema.blocked); a statement took longer than its migration allows (schema.too_slow); another upgrade does
     not end (schema.busy).
     """
-    url = make_url(config.attributes["url"]).set(drivername="postgresql").render_as_string(hide_password=False)
+    url = config.attributes["libpq_url"]
     with psycopg.connect(url, connect_timeout=10) as connection:
+        require_utf8(connection)
         if not missing(look(connection), ScriptDirectory.from_config(config)):
             return
     for place, pause in enumerate((*PAUSES, None), start=1):
@@ -60,6 +61,17 @@ def bring_up(config: Config, revision: str = "head") -> None:
         time.sleep(wait)
 
 
+def require_utf8(connection: psycopg.Connection[Any]) -> None:
+    """Raises Refused (schema.encoding): accents are bytes to this database, or have no place in it."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise Refused(
+            f"this database is kept in {encoding}, where names lose their accents: make another one with createdb "
+            "--template=template0 --encoding=UTF8 --locale=C.UTF-8, and name it in ANNUAIRE_DATABASE_URL",
+            "schema.encoding",
+        )
+
+
 def _attempt(config: Config, revision: str) -> psycopg.Error | None:
     """Run what is missing. Returns what the server said when somebody was in the way."""
     try:
@@ -74,5 +86,6 @@ def _attempt(config: Config, revision: str) -> psycopg.Error | None:
                 "annuaire db upgrade again when less is going on",
                 "schema.too_slow",
             ) from error
-        raise
+        # What SQLAlchemy wraps is known to whoever runs a command, its wrapping is not.
+        raise cause from error
     return None

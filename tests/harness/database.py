@@ -13,8 +13,8 @@ from app.db import upgrade
 from app.embedded import Postgres
 
 TEMPLATE = "template_annuaire"
-# Without a history of their own, or without any table.
 HOUSE = {"timezone": "Europe/Paris", "datestyle": "ISO, DMY"}
+# Without a history of their own, or without any table.
 UNWRITTEN = {TEMPLATE, "template0", "template1"}
 _numbers = itertools.count(1)
 

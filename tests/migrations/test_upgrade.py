@@ -10,6 +10,8 @@ from alembic import command
 from alembic.script import ScriptDirectory
 
 from app.console import Refused
+from app.db import alembic_config
+from app.embedded import Postgres
 from app.schema import upgrade
 from app.schema.standing import Standing, look, missing, scripts, served
 from app.schema.upgrade import bring_up
@@ -180,3 +182,17 @@ def test_a_migration_that_names_a_later_one_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(ValueError, match="which comes not before it"):
         served(ScriptDirectory.from_config(config), ADDS)
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_every_name_is_refused(migrated: Postgres, encoding: str) -> None:
+    """Debian's cluster is SQL_ASCII where nobody set a language before PostgreSQL was installed."""
+    name = f"kept_in_{encoding.lower()}"
+    with psycopg.connect(migrated.dsn("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'".encode())
+        try:
+            with pytest.raises(Refused, match=f"kept in {encoding}") as refused:
+                bring_up(alembic_config(migrated.dsn(name)))
+            assert refused.value.code == "schema.encoding"
+        finally:
+            connection.execute(f"DROP DATABASE {name}".encode())
