@@ -21,7 +21,6 @@ from app.admission import ALWAYS, Admission, Places
 from app.body_limit import limited
 from app.budgets import headers as budget_headers
 from app.budgets.allowance import Budgets
-from app.db import open_engine, read_pool, state_pool, write_pool
 from app.direct import direct
 from app.head import HeadAsGet
 from app.imports import routes as imports
@@ -39,6 +38,7 @@ from app.notices import routes as notices
 from app.organizations import routes as organizations
 from app.paging import Cursors
 from app.pipelined import reads_of
+from app.pools import open_engine, read_pool, state_pool, write_pool
 from app.practitioners import routes as practitioners
 from app.publication import digest_routes as digest
 from app.publication import routes as publication

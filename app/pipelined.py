@@ -23,10 +23,10 @@ from psycopg import Error, OperationalError
 from psycopg.pq.abc import PGresult
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from app.db import WAITING_A_CONNECTION, Require
 from app.faults import fault
 from app.metrics.pools import Standing
 from app.pipelined_line import Asked, Line
+from app.pools import WAITING_A_CONNECTION, Require
 from app.settings import Settings
 from app.tracing import is_heard, span
 from app.tracing.statements import SYSTEM

@@ -12,7 +12,8 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-from app.db import READ_ONLY, Require, libpq_url, session
+from app.db import READ_ONLY, libpq_url, session
+from app.pools import Require
 from app.schema.program import application
 from app.settings import Settings
 

@@ -12,8 +12,9 @@ from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import text
 
-from app.db import OURS, UNHURRIED, connect, counting_pool, open_engine, read_pool, session, state_pool, write_pool
+from app.db import OURS, UNHURRIED, connect, session
 from app.pipelined import Statement, reads_of
+from app.pools import counting_pool, open_engine, read_pool, state_pool, write_pool
 from app.settings import Settings
 from tests.docs.markdown import ROOT
 from tests.harness.database import Database

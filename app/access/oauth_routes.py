@@ -18,7 +18,7 @@ from app.access.identify import owner_of
 from app.access.oauth_problems import ClientRefused, GrantUnsupported, ScopeNotGranted, TokenRequestInvalid, refused
 from app.access.rules import allow
 from app.budgets.allowance import RateExceeded
-from app.db import Transaction
+from app.pools import Transaction
 from app.problems import documented
 from app.settings import Settings
 

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 from app.budgets.ledger import Account, Ledger, Standing
 from app.budgets.rate import Rates
-from app.db import counting_pool
+from app.pools import counting_pool
 from app.problems import Problem
 from app.settings import Settings
 

@@ -11,7 +11,6 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from app.access.caller import Caller
 from app.answers import body_tag, tagged
-from app.db import Transaction
 from app.imports import change_pages, run_documents, wishes
 from app.imports.problems import (
     Guarded,
@@ -33,6 +32,7 @@ from app.imports.schemas import ApplyQuery, ChangePage, Run, RunId, RunPage
 from app.imports.template import FILE_NAME, csv_template, xlsx_template
 from app.imports.uploading import REPEATABLE, Uploaded
 from app.paging import ListQuery, require_single_values
+from app.pools import Transaction
 from app.problems import (
     CredentialsInvalid,
     CredentialsMissing,

@@ -1,8 +1,8 @@
 """Connections to PostgreSQL by pool: how many there are and work, who waits for one, who was refused.
 
-    read         reads of the API that are no look-up of one resource (app.db.read_pool)
+    read         reads of the API that are no look-up of one resource (app.pools.read_pool)
     look_up      hot reads, on pipelined lines (app.pipelined); a line carries many at once
-    write        operators' writes (app.db.write_pool)
+    write        operators' writes (app.pools.write_pool)
     session      other writes (the engine of SQLAlchemy, which tells neither who waits nor whom it refused)
     budget       what is counted against budgets (app.budgets)
 

@@ -20,7 +20,7 @@ from app.console import Refused, one_line, say
 from app.schema.blockers import Watch
 from app.schema.standing import look, missing
 
-# Of each attempt; app.db.WRITE_LOCK_MS is twice as long. A migration may set less, and as much more as its own kind
+# Of each attempt; app.pools.WRITE_LOCK_MS is twice as long. A migration may set less, and as much more as its own kind
 # of lock lets others go on (CREATE INDEX CONCURRENTLY).
 LOCK_MS = 1_000
 # What no statement of a migration exceeds that sets no limit of its own.

@@ -22,8 +22,9 @@ import psycopg
 import structlog
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from app.db import also_of_replicas, libpq_url, read_pool, session
+from app.db import also_of_replicas, libpq_url, session
 from app.pipelined import Statement, reads_of
+from app.pools import read_pool
 from app.settings import Settings
 from app.standby.freshness import Freshness
 from app.standby.sources import STANDBY, Source, Standby

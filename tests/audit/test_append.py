@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.audit import FIELDS, append, append_async, by_command, canonical_json, row_hash
 from app.access.audit_verify import verify
-from app.db import open_engine
+from app.pools import open_engine
 from app.settings import Settings
 from tests.audit.acts import ACT
 from tests.harness.database import Database

@@ -10,8 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.budgets.ledger import Ledger
-from app.db import counting_pool
 from app.main import create_app
+from app.pools import counting_pool
 from app.settings import Settings
 from tests.builders import a_mailbox, a_practitioner, publish
 from tests.http.fixtures import api_settings, key_for, reader, registry

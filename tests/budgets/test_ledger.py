@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.budgets import ledger as module
 from app.budgets.ledger import Account, Charged, Ledger
-from app.db import counting_pool
+from app.pools import counting_pool
 from app.settings import Settings
 from tests.budgets.conftest import a_ledger
 

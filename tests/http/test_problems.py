@@ -11,9 +11,9 @@ from fastapi import Body, FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from app.db import Transaction
 from app.documentation import PROBLEM_PAGES
 from app.main import create_app
+from app.pools import Transaction
 from app.problems import MEDIA_TYPE, Problem, ProblemDocument, every_problem
 from app.settings import Settings
 

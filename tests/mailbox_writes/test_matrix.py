@@ -8,12 +8,12 @@ import psycopg
 import pytest
 
 from app.access.caller import Identity
-from app.db import write_pool
 from app.mailboxes.batch import judged, outcomes, stand_for
 from app.mailboxes.batch_body import Line
 from app.mailboxes.one_write import Pool, write
 from app.mailboxes.wish import Operation, Wish, address_of, body_of
 from app.mailboxes.writing import Writer
+from app.pools import write_pool
 from app.problems import Problem
 from app.settings import Settings
 from tests.builders import RPPS, a_practitioner, publish

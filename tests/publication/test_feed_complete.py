@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from pydantic import SecretStr
 
-from app.db import read_pool
 from app.paging import Cursors
+from app.pools import read_pool
 from app.publication import feed, log
 from app.publication.arrivals import Arrivals
 from app.publication.digest_tree import root_of

@@ -12,8 +12,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.db import read_pool
 from app.mailboxes.use import DOCUMENTS
+from app.pools import read_pool
 from app.search import resolve_places
 from app.search.resolve_reading import snapshot
 from app.search.resolve_schemas import ALTERNATIVES, CANDIDATES, Resolution
