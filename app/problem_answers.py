@@ -73,8 +73,8 @@ async def _of_http_exception(request: Request, error: Exception) -> Response:
     kind, detail = kinds.get(error.status_code, (UnreadableRequest, str(error.detail)))
     if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return unexpected(request.scope.get("request_id"))
-    told = {"Allow": allowed(request)} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else {}
-    return _answer(request, kind(detail), {**(error.headers or {}), **told})
+    methods = {"Allow": allowed(request)} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else {}
+    return _answer(request, kind(detail), {**(error.headers or {}), **methods})
 
 
 async def _of_validation(request: Request, error: Exception) -> Response:

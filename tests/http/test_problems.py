@@ -50,6 +50,11 @@ def app(api_settings: Settings) -> FastAPI:
         )
         return {"written": True}
 
+    @app.router.get("/test/internal")
+    async def internal(session: Transaction) -> None:
+        # Not within a transaction: the same class of errors as a database that takes no writes, and a fault of ours.
+        await session.execute(text("VACUUM directory"))
+
     return app
 
 
@@ -69,6 +74,7 @@ def client(app: FastAPI) -> Iterator[TestClient]:
         ("GET", "/v1/mailboxes?limit=0", 422, "request.invalid"),
         ("GET", "/v1/mailboxes?cursor=x", 400, "cursor.invalid"),
         ("GET", "/test/crash", 500, "internal.error"),
+        ("GET", "/test/internal", 500, "internal.error"),
         ("GET", "/test/slow", 503, "database.timeout"),
     ],
 )
